@@ -1,0 +1,167 @@
+/* How the relabel queue looks: one image, its neighbours, the words and the buttons. */
+
+const STAGE = 320;
+const MAIN_KEYS = [
+  ["a", "Accept suggestion", "Give it the suggested label"],
+  ["k", "Keep label", "The given label is right"],
+  ["x", "Exclude", "Leave it out of the cleansed set"],
+  ["n", "Needs review", "Somebody should look again"],
+];
+
+class QueueView {
+  constructor(root, act) {
+    this.root = root;
+    this.act = act;
+    root.classList.add("queue");
+    this.position = el("strong");
+    this.fill = el("div");
+    this.progress = el("div", { class: "progress", role: "progressbar", "aria-label": "Decided", "aria-valuemin": 0 }, this.fill);
+    this.stage = el("div", { class: "stage" });
+    this.size = el("span");
+    this.id = el("bdi");
+    this.full = el("a", { text: "full size", target: "_blank", rel: "noopener", title: "Open the picture in a tab of its own" });
+    this.smooth = el("button", { class: "plain", text: "Smooth", "aria-pressed": "false", title: "Blur between pixels; off shows every pixel as it is", onclick: () => this.setSmooth() });
+    this.title = el("h3", { "aria-live": "polite" });
+    this.why = el("ul", { class: "why" });
+    this.near = el("div", { class: "near", role: "list", "aria-label": "Nearest images" });
+    this.key = el("div", { class: "key" });
+    this.acts = el("div", { class: "acts" });
+    this.buildActs();
+    this.body = el(
+      "div",
+      { class: "body" },
+      el("div", {}, this.stage, el("div", { class: "under" }, this.size, el("span", { class: "spacer" }), this.full, this.smooth), el("div", { class: "under" }, el("span", { class: "id" }, this.id))),
+      el("div", {}, this.title, this.acts, this.why, this.near, this.key),
+    );
+    this.end = el("div", { class: "end", hidden: true });
+  }
+
+  attach(savedNode) {
+    this.root.append(el("div", { class: "head" }, this.position, el("span", { class: "spacer" }), savedNode), this.progress, this.body, this.end);
+  }
+
+  buildActs() {
+    const button = (key, text, title, shown = key.toUpperCase()) => el("button", { title: `${title} (${shown})`, onclick: () => this.act(key) }, el("kbd", { text: shown }), el("span", { text }));
+    this.main = MAIN_KEYS.map(([key, text, title]) => button(key, text, title));
+    this.main[0].classList.add("lead");
+    this.digits = Array.from({ length: 9 }, (_, i) => button(String(i + 1), "", "Relabel"));
+    this.other = button("o", "Any class…", "Choose any class");
+    const around = [button("u", "Undo", "Take back your last decision"), button("ArrowLeft", "Back", "Previous image, undecided", "←"), button("ArrowRight", "Skip", "Next image, without deciding", "→")];
+    const line = () => el("span", { class: "line" });
+    this.acts.append(...this.main, line(), ...this.digits, this.other, line(), ...around);
+  }
+
+  setSmooth() {
+    this.smooth.setAttribute("aria-pressed", String(this.root.classList.toggle("smooth")));
+  }
+
+  // ---- one item
+
+  show(item, image, state, me) {
+    this.end.hidden = true;
+    this.body.hidden = false;
+    this.item = item;
+    this.showImage(item, image);
+    this.showTitle(item, state, me);
+    this.why.replaceChildren(...item.why.map((sentence) => el("li", { text: sentence })));
+    this.showActs(item);
+    this.showNeighbours(item);
+  }
+
+  showImage(item, image) {
+    this.id.textContent = item.id;
+    this.id.parentNode.title = item.id;
+    if (!image.naturalWidth) {
+      this.stage.replaceChildren(el("p", { text: "This image cannot be read. You can still exclude it." }));
+      this.size.textContent = "";
+      this.full.hidden = true;
+      return;
+    }
+    const { naturalWidth: w, naturalHeight: h } = image, longest = Math.max(w, h);
+    const factor = longest <= STAGE ? Math.floor(STAGE / longest) : STAGE / longest;
+    Object.assign(image.style, { width: `${w * factor}px`, height: `${h * factor}px` });
+    image.className = "pixels";
+    image.alt = item.id;
+    this.stage.replaceChildren(image);
+    this.size.textContent = `${w} × ${h} pixels, shown ${factor >= 1 ? `${factor} : 1` : "smaller"}`;
+    this.full.hidden = false;
+    this.full.href = image.src;
+  }
+
+  showTitle(item, state, me) {
+    const parts = ["given", el("span", { class: "name", text: item.given ?? "no label" })];
+    if (item.suggested === null) parts.push(el("span", { class: "sure", text: "no suggestion" }));
+    else if (item.suggested === item.given) parts.push(el("span", { class: "sure", text: "the suggestion agrees" }));
+    else parts.push("→ suggested", el("span", { class: "name", text: item.suggested }));
+    if (item.suggested !== null && item.confidence !== null) parts.push(el("span", { class: "sure", text: percent(item.confidence) }));
+    const mark = state.action || state.unsaved ? badge(state, me) : null;
+    this.title.replaceChildren(...parts, ...(mark ? [mark] : []));
+  }
+
+  showActs(item) {
+    this.main[0].disabled = item.suggested === null;
+    this.digits.forEach((button, i) => {
+      const candidate = item.candidates[i];
+      button.hidden = !candidate;
+      if (!candidate) return;
+      button.lastChild.replaceChildren(el("span", { class: "name", text: candidate.label }), ` ${percent(candidate.share)}`);
+      button.title = `Relabel to ${candidate.label} (${i + 1})`;
+    });
+  }
+
+  showNeighbours(item) {
+    const n = item.neighbours.length, counts = { given: 0, suggested: 0 }, factor = wholeFactor(item.cell, 72);
+    // twelve make whole lines of six, four, three or two
+    const columns = [6, 4, 3].find((c) => c * (item.cell * factor + 14) <= this.near.clientWidth) || 2;
+    this.near.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    this.near.replaceChildren(
+      ...item.neighbours.map((neighbour, i) => {
+        const side = neighbour.label === null ? "" : neighbour.label === item.given ? "given" : neighbour.label === item.suggested ? "suggested" : "";
+        if (side) counts[side] += 1;
+        const picture = el("div", { class: "pixels" });
+        paintCell(picture, item.spriteUrl, n, item.cell, i, factor);
+        const mark = { given: "= ", suggested: "→ " }[side] || "";
+        return el(
+          "div",
+          { role: "listitem", class: `neighbour${side === "given" ? " with-given" : side === "suggested" ? " with-suggestion" : ""}`, title: neighbour.label ?? "unlabelled" },
+          picture,
+          el("div", { class: "caption" }, mark, el("span", { class: "name", text: neighbour.label ?? "unlabelled" })),
+          el("div", { class: "similarity", text: neighbour.similarity.toFixed(2), title: "Similarity to the image (cosine, at most 1)" }),
+        );
+      }),
+    );
+    const rest = n - counts.given - counts.suggested;
+    const agrees = item.given === item.suggested || item.suggested === null;
+    this.key.replaceChildren(
+      el("span", { text: `= labelled as given: ${counts.given}` }),
+      ...(agrees ? [] : [el("span", { text: `→ labelled as suggested: ${counts.suggested}` })]),
+      el("span", { text: `other: ${rest}` }),
+      el("span", { text: "number: similarity" }),
+    );
+    this.key.hidden = !n;
+  }
+
+  // ---- where we are
+
+  showProgress(index, total, decided) {
+    this.position.textContent = index === null ? `${decided} of ${total} decided` : `${index + 1} of ${total} · ${decided} decided`;
+    this.progress.setAttribute("aria-valuemax", total);
+    this.progress.setAttribute("aria-valuenow", decided);
+    this.fill.style.width = `${total ? (100 * decided) / total : 0}%`;
+  }
+
+  showEnd(total, counts) {
+    const words = [["keep", "kept"], ["relabel", "relabelled"], ["exclude", "excluded"], ["needs_review", "need review"]];
+    this.body.hidden = true;
+    this.end.hidden = false;
+    this.end.replaceChildren(
+      el("h3", { text: total ? `Queue finished: ${total} decided` : "This queue is empty" }),
+      el("ul", {}, ...words.filter(([action]) => counts[action]).map(([action, word]) => el("li", { text: `${counts[action]} ${word}` }))),
+      el("div", {}, ...(total ? [el("button", { text: "Go through it again", title: "From the first image, decided ones too", onclick: () => this.act("Home") }), " ", el("button", { title: "Take back your last decision (U)", onclick: () => this.act("u") }, el("kbd", { text: "U" }), "Undo")] : [])),
+    );
+  }
+
+  showTrouble(words, again) {
+    this.stage.replaceChildren(el("p", {}, words, " ", el("button", { text: "Try again", onclick: again })));
+  }
+}

@@ -1,0 +1,21 @@
+"""Every benchmark, one after the other: `make bench`. Each writes bench/out/<name>.json."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+COMMANDS = (
+    ["neighbours.py"],
+    ["neighbours.py", "--data", "cifar", "--approximate"],
+    ["scan.py"],
+    ["quality.py"],
+    ["screen.py"],
+)
+
+if __name__ == "__main__":
+    failed = [command[0] for command in COMMANDS if subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], check=False).returncode]
+    if failed:
+        sys.exit(f"did not finish: {', '.join(failed)}")

@@ -1,0 +1,179 @@
+"""What every kind of source shares: how to open, how rows become a Dataset, and the checks on a whole set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import UserError
+from core.sources.decoding import decode as decode
+from core.types import UNLABELLED, Dataset, Int64, Skipped, Truth, UInt8, content_digest
+
+MIN_IMAGES = 3
+SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation"})
+TRUTH_COLUMNS = ("id", "is_poisoned", "original_label")
+
+
+class DigestCache(Protocol):
+    """Digests of images by file; an answer holds only while the file's size and mtime_ns are unchanged."""
+
+    def get(self, path: Path) -> NDArray[np.uint8] | None:
+        """uint8 (m, 16) kept for the file as it is now, or None; m is 1 for an image, rows for a container."""
+        ...
+
+    def put(self, path: Path, digests: NDArray[np.uint8]) -> None:
+        """Keep uint8 (m, 16) for the file as it is now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to open: whether names may lead out of the source, and where digests are remembered."""
+
+    allow_outside: bool = False
+    digests: DigestCache | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns of a set while it is being put together: one entry a row, classes and names as the source has them."""
+
+    ids: Sequence[str]
+    labels: Int64
+    classes: Sequence[str]
+    digests: UInt8
+    splits: Sequence[str] | None = None
+
+
+def build(
+    name: str,
+    rows: Rows,
+    doors: tuple[Callable[[int], Image.Image], Callable[[int], tuple[bytes, str]]],
+    skipped: Iterable[Skipped] = (),
+) -> Dataset:
+    """The Dataset of `rows` and its (loader, encoded), with names that any table can hold and its digest."""
+    ids, classes = unique_names(rows.ids), unique_names(rows.classes)
+    splits = ("",) * len(ids) if rows.splits is None else tuple(safe_text(split) for split in rows.splits)
+    loader, encoded = doors
+    return Dataset(
+        name=safe_text(name),
+        ids=ids,
+        labels=rows.labels,
+        classes=classes,
+        splits=splits,
+        image_digests=rows.digests,
+        digest=content_digest(ids, rows.labels, classes, rows.digests),
+        loader=loader,
+        encoded=encoded,
+        skipped=tuple(skipped),
+    )
+
+
+def check_usable(dataset: Dataset) -> None:
+    """Raise UserError where a set is too small or too uniform for any score to say something."""
+    n = len(dataset)
+    if n < MIN_IMAGES:
+        first = dataset.skipped[0] if dataset.skipped else None
+        why = f" ({len(dataset.skipped)} skipped, first {shown(first.file)}: {first.reason})" if first else ""
+        held = "no readable image" if n == 0 else f"only {n} readable image{'s' if n > 1 else ''}"
+        raise UserError(
+            f"{shown(dataset.name)} holds {held}{why}",
+            f"at least {MIN_IMAGES} images, of two classes or more",
+            "point to the folder above the class folders, or to another layout that the README lists",
+        )
+    present = np.unique(dataset.labels[dataset.labels != UNLABELLED])
+    if len(present) == 1:
+        raise UserError(
+            f"all labelled images of {shown(dataset.name)} are of one class, {shown(dataset.classes[present[0]])}",
+            "two classes or more, or no labels at all",
+            "point to the folder above the class folders",
+        )
+
+
+def safe_text(text: str) -> str:
+    """`text` with lone surrogates (bytes of a file name that are not UTF-8) written as backslash escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def shown(text: object, limit: int = 80) -> str:
+    """A hostile name in quotes, short enough for one line of an error."""
+    plain = safe_text(str(text))
+    return f"'{plain if len(plain) <= limit else plain[: limit - 1] + '…'}'"
+
+
+def unique_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Safe names in the same order; a repeated one gets " (2)", " (3)" … so that nothing is lost."""
+    safe = [safe_text(name) for name in names]
+    if len(set(safe)) == len(safe):
+        return tuple(safe)
+    taken, seen, out = set(safe), Counter[str](), []
+    for name in safe:
+        seen[name] += 1
+        unique = name
+        while seen[name] > 1 and unique in taken:
+            unique = f"{name} ({seen[name]})"
+            seen[name] += unique in taken
+        taken.add(unique)
+        out.append(unique)
+    return tuple(out)
+
+
+def split_in(name: str) -> str:
+    """The split that a shard's name tells ("data/train-00000-of-00002.parquet" -> "train"), or ""."""
+    words = "".join(c if c.isalnum() else " " for c in name.lower()).split()
+    return next((word for word in words if word in SPLIT_NAMES), "")
+
+
+def read_truth_table(
+    path: Path, ids: Sequence[str], classes: Sequence[str], labels: Int64 | None = None
+) -> Truth:
+    """Truth of the rows `ids`, read from a Parquet table with the columns id, is_poisoned, original_label.
+
+    Original labels are class names, or whole numbers that index `classes`; a class that is not there any
+    more is −1. A row that the table does not name is not poisoned and keeps its given label (`labels`;
+    −1 without them). Names in the table that are no row are passed over. Raises UserError.
+    """
+    known = dict(zip(*_truth_columns(path), strict=True))
+    names = {name: row for row, name in enumerate(classes)}
+    given = np.full(len(ids), UNLABELLED, dtype=np.int64) if labels is None else labels
+    is_poisoned, originals = np.zeros(len(ids), dtype=bool), given.copy()
+    for row, name in enumerate(ids):
+        if name in known:
+            is_poisoned[row], original = known[name]
+            if isinstance(original, str):
+                originals[row] = names.get(safe_text(original), UNLABELLED)
+            else:
+                originals[row] = original if original is not None and 0 <= original < len(classes) else UNLABELLED
+    return Truth(is_poisoned, originals)
+
+
+def _truth_columns(path: Path) -> tuple[list[str], list[tuple[bool, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    allowed = f"a Parquet table with the columns {', '.join(TRUTH_COLUMNS)}"
+    try:
+        with pq.ParquetFile(path) as file:
+            missing = [column for column in TRUTH_COLUMNS if column not in file.schema_arrow.names]
+            if missing:
+                raise UserError(f"the truth table {shown(path.name)} has no column {', '.join(missing)}", allowed)
+            table = file.read(columns=list(TRUTH_COLUMNS))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"the truth table {shown(path.name)} cannot be read: {str(error)[:80]}", allowed) from error
+    ids, poisoned, originals = (table.column(column).to_pylist() for column in TRUTH_COLUMNS)
+    if not all(isinstance(name, str) for name in ids) or len(set(ids)) != len(ids):
+        raise UserError(f"the ids of the truth table {shown(path.name)} are not unique texts", allowed)
+    if not all(flag in (0, 1) for flag in poisoned):
+        raise UserError(f"is_poisoned in the truth table {shown(path.name)} is not true or false everywhere", allowed)
+    if not all(original is None or isinstance(original, (str, int)) for original in originals):
+        raise UserError(
+            f"original_label in the truth table {shown(path.name)} is no class", "class names or whole numbers"
+        )
+    return ids, [(bool(flag), original) for flag, original in zip(poisoned, originals, strict=True)]

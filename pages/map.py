@@ -1,0 +1,85 @@
+"""The map: every image as a point; draw around some to see and decide them."""
+
+import base64
+import binascii
+
+import numpy as np
+import streamlit as st
+
+from ui.charts import fallback_map
+from ui.components import grid, scatter
+from ui.empty import need
+from ui.points import quantise, rows_in_polygon
+from ui.state import asked_view, remember_view, writer
+
+PAGE_TILES = 60
+MOST_CORNERS = 400
+
+
+def _to_address(polygon: list[list[float]]) -> str:
+    if len(polygon) > MOST_CORNERS:
+        return ""
+    return base64.urlsafe_b64encode(np.asarray(polygon).round().clip(0, 65535).astype("<u2").tobytes()).decode()
+
+
+def _from_address(text: str) -> dict | None:
+    try:
+        corners = np.frombuffer(base64.urlsafe_b64decode(text.encode()), dtype="<u2").reshape(-1, 2)
+    except (ValueError, binascii.Error):
+        return None
+    return {"polygon": corners.tolist(), "tool": "lasso", "n_selected": 0, "nonce": 0} if len(corners) >= 3 else None
+
+
+def _kept(key: str) -> dict | None:
+    """The selection kept across page changes, or the one that the address asks for."""
+    asked = asked_view("map")
+    if asked:
+        st.session_state[f"map_selection:{key}"] = _from_address(asked)
+    return st.session_state.get(f"map_selection:{key}")
+
+
+@st.fragment
+def _map(inspection) -> None:
+    widget, stored = f"scatter-{inspection.key}", f"map_selection:{inspection.key}"
+
+    def drawn() -> None:
+        # kept under a key of our own: the widget's state is gone after a change of page
+        st.session_state[stored] = st.session_state[widget].selection
+
+    kept = _kept(inspection.key)
+    state = scatter(inspection, key=widget, color_by="suspicion", selection=kept, height=560, on_selection=drawn)
+    if state.no_webgl:
+        rows = _without_webgl(inspection)
+    else:
+        polygon = kept["polygon"] if kept else []
+        rows = rows_in_polygon(quantise(inspection.xy), polygon) if polygon else np.empty(0, dtype=np.int64)
+        remember_view("map", _to_address(polygon) if polygon else "")
+    _selected(inspection, rows)
+
+
+def _without_webgl(inspection) -> np.ndarray:
+    st.caption("This browser offers no WebGL2: a simpler map with at most 10,000 points stands in.")
+    event = st.plotly_chart(fallback_map(inspection), key="fallback_map", on_select="rerun", selection_mode=("box", "lasso"))
+    return np.array(sorted(int(point["customdata"]) for point in event.selection.points), dtype=np.int64)
+
+
+def _selected(inspection, rows: np.ndarray) -> None:
+    if len(rows) == 0:
+        st.caption("Draw around points with the mouse to see those images here and decide them together. Wheel zooms; Esc clears.")
+        return
+    rows = rows[np.argsort(-inspection.suspicion[rows], kind="stable")]
+    suspicious = int(inspection.is_suspicious[rows].sum())
+    pages = -(-len(rows) // PAGE_TILES)
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    left.markdown(f"**{len(rows):,} images selected**, {suspicious:,} of them suspicious; most suspicious first.")
+    page = right.number_input(f"Page of {pages}", 1, pages, 1, key=f"map_page:{len(rows)}") if pages > 1 else 1
+    shown = rows[(page - 1) * PAGE_TILES : page * PAGE_TILES]
+    above = int(inspection.is_suspicious[shown].sum())
+    grid(inspection, shown, key="map_grid", writer=writer(), threshold_at=above if 0 < above < len(shown) else None, next_rows=rows[page * PAGE_TILES : (page + 1) * PAGE_TILES])
+
+
+inspection = need("map", xy=True)
+st.title("Map")
+if inspection.projection == "pca":
+    st.caption("Drawn by principal components: there are too few images, or too little between them, for UMAP.")
+_map(inspection)

@@ -1,0 +1,88 @@
+"""What is in the set, how suspicious it is, what could not be read, and how to open another."""
+
+import pandas as pd
+import streamlit as st
+
+from core.types import UNLABELLED, VERDICTS
+from ui.charts import class_counts, suspicion_histogram, suspicious_by_class
+from ui.navigation import link
+from ui.scanning import follow, open_source_form
+from ui.services import services
+from ui.sidebar import source_name
+from ui.state import current, remember_view
+from ui.wording import VERDICT_WORDS
+
+CHART = {"displayModeBar": False}
+
+
+def _identity() -> str:
+    """Source whose scan is followed: the one in view, or the one that was started last."""
+    followed = st.session_state.get("followed")
+    if followed:
+        return str(followed)
+    return services().first_source_identity()
+
+
+def _numbers(inspection) -> None:
+    dataset = inspection.dataset
+    suspicious = int(inspection.is_suspicious.sum()) if inspection.suspicion is not None else None
+    unlabelled = int((dataset.labels == UNLABELLED).sum())
+    cells = [("Images", f"{len(dataset):,}"), ("Classes", f"{len(dataset.classes):,}")]
+    cells += [("Suspicious", f"{suspicious:,} ({100 * suspicious / len(dataset):.1f} %)" if suspicious is not None else "…")]
+    cells += [("Unlabelled", f"{unlabelled:,}")] if unlabelled else []
+    cells += [("Skipped files", f"{len(dataset.skipped):,}")]
+    for column, (name, value) in zip(st.columns(len(cells)), cells, strict=True):
+        column.metric(name, value)
+
+
+def _verdicts(inspection) -> None:
+    counts = {VERDICT_WORDS[name]: int((inspection.verdicts == i).sum()) for i, name in enumerate(VERDICTS)}
+    said = ", ".join(f"**{count:,}** {words}" for words, count in counts.items() if count and words != "clean")
+    st.markdown(f"Verdicts: {said or 'nothing stands out'}.")
+    st.caption(
+        "Suspicion is the estimated chance that the given label is wrong, judged by what the image's neighbours are called; "
+        f"from {inspection.threshold:.2f} on, an image is suspicious. It cannot see poison whose label is right."
+    )
+
+
+def _charts(inspection) -> None:
+    left, right = st.columns(2)
+    with left:
+        st.subheader("How suspicious")
+        st.plotly_chart(suspicion_histogram(inspection), key="histogram", config=CHART)
+    with right:
+        st.subheader("By given label")
+        st.plotly_chart(suspicious_by_class(inspection), key="by_class", config=CHART)
+
+
+def _tables(inspection) -> None:
+    counts = class_counts(inspection)
+    with st.expander(f"All {len(inspection.dataset.classes):,} classes"):
+        table = pd.DataFrame({"class": inspection.dataset.classes, **counts})
+        table["share suspicious"] = table["suspicious"] / table["images"].clip(lower=1)
+        st.dataframe(table, hide_index=True, column_config={"share suspicious": st.column_config.NumberColumn(format="percent")})
+    if inspection.dataset.skipped:
+        with st.expander(f"{len(inspection.dataset.skipped):,} files were skipped, and why"):
+            st.dataframe(pd.DataFrame([{"file": s.file, "reason": s.reason} for s in inspection.dataset.skipped]), hide_index=True)
+
+
+inspection = current()
+st.title(source_name(inspection) if inspection is not None else "Taster")
+follow(_identity())
+if inspection is None:
+    state = services().scan_state(_identity())
+    if state is None or state.state != "running":
+        st.info("No set has been scanned yet. Give the path of a folder or file below; `demo` opens the built-in handwritten digits.")
+else:
+    remember_view("overview")
+    _numbers(inspection)
+    if inspection.suspicion is not None:
+        _verdicts(inspection)
+        first, second, _ = st.columns([1.3, 1.2, 2])
+        with first:
+            link("relabel", "Review suspicious images")
+        with second:
+            link("map", "See them on the map")
+        _charts(inspection)
+        _tables(inspection)
+open_source_form()

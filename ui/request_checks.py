@@ -1,0 +1,107 @@
+"""Checks of what a browser sends, each refused with a status and one plain line."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+
+from core.types import Inspection, Int64
+from ui.sprites import registered_rows
+
+MOST_BODY_BYTES = 2 * 2**20
+MOST_REVIEWER = 80
+MOST_SESSION = 64
+_HEX = re.compile(r"[0-9a-f]{8,128}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+
+
+class Refusal(Exception):
+    """A request that is not served: HTTP status and one plain line that says why."""
+
+    def __init__(self, status: int, line: str) -> None:
+        self.status, self.line = status, line
+        super().__init__(line)
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """The JSON object that `request` carries, read no further than is allowed."""
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MOST_BODY_BYTES:
+            raise Refusal(413, f"too much at once; send at most {MOST_BODY_BYTES} bytes")
+    try:
+        body = json.loads(raw)
+    # a body nested a thousand deep raises RecursionError
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body is not a JSON object")
+    return body
+
+
+def hex_name(value: Any, name: str) -> str:
+    """`value` where it is a key, token or version."""
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise Refusal(400, f"{name} is not valid; it has 8 to 128 hex digits")
+    return value
+
+
+def whole_number(text: str, name: str, least: int, most: int) -> int:
+    """The number that `text` says, from `least` to `most`."""
+    if not _DIGITS.fullmatch(text) or not least <= int(text) <= most:
+        raise Refusal(400, f"{name} is not valid; it is a whole number from {least} to {most}")
+    return int(text)
+
+
+def row_number(text: str, n: int) -> int:
+    """The row that `text` says, of a data set of `n`."""
+    if not _DIGITS.fullmatch(text) or int(text) >= n:
+        raise Refusal(404, f"there is no such row; the data set has {n}")
+    return int(text)
+
+
+def token_rows(token: Any) -> tuple[str, Int64]:
+    """(key, rows) that `token` names."""
+    found = registered_rows(hex_name(token, "token"))
+    if found is None:
+        raise Refusal(410, "the server has forgotten this list of images; reload the page")
+    return found
+
+
+def posted_rows(body: dict[str, Any], inspection: Inspection) -> list[int]:
+    """The rows of `inspection` that `body` names, by number or by token, each once."""
+    n = len(inspection.dataset)
+    if ("rows" in body) == ("token" in body):
+        raise Refusal(400, "send either rows or token")
+    if "token" in body:
+        key, held = token_rows(body["token"])
+        if key != inspection.key:
+            raise Refusal(400, "this token belongs to another data set; reload the page")
+        return [int(row) for row in np.unique(held)]
+    rows = body["rows"]
+    # bool is an int in Python, and true is no row
+    if not isinstance(rows, list) or not rows or not all(type(r) is int and 0 <= r < n for r in rows):
+        raise Refusal(400, f"rows must be whole numbers from 0 to {n - 1}, one or more")
+    return list(dict.fromkeys(rows))
+
+
+def text(body: dict[str, Any], name: str, most: int, *, needed: bool = True) -> str:
+    """The text `name` of `body`, of at most `most` characters."""
+    value = body.get(name, "")
+    if not isinstance(value, str) or len(value) > most or (needed and not value.strip()):
+        raise Refusal(400, f"{name} is not valid; it is a text of {int(needed)} to {most} characters")
+    return value
+
+
+def sender(body: dict[str, Any]) -> dict[str, Any]:
+    """Who sends `body`, and its number: reviewer, session, session_seq."""
+    seq = body.get("seq")
+    if type(seq) is not int or not 0 <= seq < 2**53:
+        raise Refusal(400, "seq is not valid; it is a whole number from 0")
+    reviewer = text(body, "reviewer", MOST_REVIEWER)
+    return {"reviewer": reviewer, "session": text(body, "session", MOST_SESSION), "session_seq": seq}

@@ -1,0 +1,100 @@
+"""How a scan stands, drawn; starting and cancelling it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.embedders import EMBEDDERS
+from core.errors import UserError
+from core.pipeline import ScanOptions
+from core.progress import STAGE_WORDS, STAGES, State
+from ui.services import services
+from ui.state import choose
+from ui.wording import duration, plain, short_name
+
+
+def follow(identity: str) -> None:
+    """Draw the scan of `identity` while it runs, or how it ended if not well; redraws itself every second."""
+    state = services().scan_state(identity)
+    if state is None or state.state == "done":
+        return
+    if state.state != "running":
+        _ended(identity, state)
+        return
+    st.session_state["followed"] = identity
+    _running(identity)
+
+
+@st.fragment(run_every=1.0)
+def _running(identity: str) -> None:
+    state = services().scan_state(identity)
+    stages = st.session_state.setdefault("stages_seen", {})
+    if state is None or state.state != "running":
+        st.rerun()
+    if stages.get(identity) not in (None, state.stage):
+        # another stage is finished: the rest of the page has something new to show
+        stages[identity] = state.stage
+        _show_newest(identity)
+        st.rerun()
+    stages[identity] = state.stage
+    left, right = st.columns([5, 1], vertical_alignment="bottom")
+    number = STAGES.index(state.stage) + 1
+    share = state.done / state.total if state.total else 0.0
+    words = f"Step {number} of {len(STAGES)}, {STAGE_WORDS[state.stage]}"
+    if state.total:
+        words += f": {state.done:,} of {state.total:,}"
+    words += f", {state.rate:,.0f} per second" if state.rate else ""
+    words += f", {duration(state.left)} left in this step" if state.left is not None else ""
+    left.progress((number - 1 + share) / len(STAGES), text=words)
+    if right.button("Cancel", key="cancel_scan", width="stretch", help="What is finished is kept; a new scan goes on from there."):
+        services().cancel_scan(identity)
+
+
+def _show_newest(identity: str) -> None:
+    key = services().newest_key(identity)
+    if key and services().inspection(key) is not None:
+        choose(key)
+
+
+def _ended(identity: str, state: State) -> None:
+    name = plain(short_name(identity))
+    if state.state == "failed":
+        st.error(f"The scan of {name} stopped: {plain(state.message, 400)}")
+    elif state.state == "cancelled":
+        st.warning(f"The scan of {name} was cancelled. What was finished is kept.")
+    else:
+        st.warning(f"The scan of {name} was interrupted. What was finished is kept.")
+    if st.button("Go on with the scan", key="resume_scan"):
+        start(identity, ScanOptions())
+
+
+def open_source_form() -> None:
+    """Path, embedder and a button; recent sources are in the sidebar."""
+    with st.form("open_source", border=True):
+        st.markdown("**Open another set**")
+        path = st.text_input(
+            "Folder or file on this machine",
+            placeholder="/data/my_images  –  class folders, .parquet, .csv, .jsonl, .tar, .npz, CIFAR",
+            key="open_path",
+        )
+        left, right = st.columns([3, 1], vertical_alignment="bottom")
+        names = [name for name in EMBEDDERS if name != "precomputed"]
+        embedder = left.selectbox("Embedder", names, format_func=lambda n: f"{n}: {EMBEDDERS[n].summary}", key="open_embedder")
+        if right.form_submit_button("Scan", type="primary", width="stretch"):
+            start(path.strip(), ScanOptions(embedder=embedder))
+
+
+def start(spec: str, options: ScanOptions) -> None:
+    """Start a scan and look at it; a wrong path or option is said in one line."""
+    if not spec:
+        st.error("No path was given – the path of a folder or file on this machine – or: demo")
+        return
+    try:
+        services().start_scan(spec, options)
+        from core.sources import source_identity
+
+        st.session_state["followed"] = source_identity(spec)
+    except UserError as error:
+        st.error(plain(str(error), 400))
+        return
+    st.rerun()

@@ -1,0 +1,183 @@
+"""What all sessions of the app share: the workspace, inspections in memory, the decision log, running scans."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from core.errors import UserError
+from core.pipeline import ScanOptions, inspection_of, is_finished, lineage
+from core.progress import State, alive, read_progress
+from core.reviews import Reviews
+from core.sources import source_identity
+from core.store import Workspace, default_workspace
+from core.types import Inspection
+
+ROOT = Path(__file__).resolve().parent.parent
+MOST_INSPECTIONS = 4
+_STAGE_FILES = ("rows.json", "similarity.npy", "scores.json", "map.json")
+
+
+@dataclass
+class _Job:
+    """A scan that this app started: the command line as a child process, its errors in a file."""
+
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def last_line(self) -> str:
+        self.errors.seek(0)
+        lines = self.errors.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
+        told = [line.removeprefix("taster: ") for line in lines if line.startswith("taster: ")]
+        return told[-1] if told else f"the scan stopped with exit code {self.process.returncode}"
+
+
+class AppServices:
+    """One per process. Thread-safe."""
+
+    def __init__(self, workspace: Workspace, first_source: str) -> None:
+        self.workspace = workspace
+        self.first_source = first_source
+        # proves that a decision was sent by a page of this app; new with every start
+        self.write_token = secrets.token_urlsafe(24)
+        self._lock = threading.RLock()
+        self._reviews: Reviews | None = None
+        self._loaded: OrderedDict[str, tuple[tuple[bool, ...], Inspection]] = OrderedDict()
+        self._jobs: dict[str, _Job] = {}
+
+    # ---- what the routes ask for ---------------------------------------------------------------
+
+    def inspection(self, key: str) -> Inspection | None:
+        """The shared inspection of a scan, as far as the scan has come; None where there is none."""
+        try:
+            folder = self.workspace.scan_dir(key)
+        except UserError:
+            return None
+        stages = tuple((folder / name).exists() for name in _STAGE_FILES)
+        with self._lock:
+            known = self._loaded.get(key)
+            if known is not None and known[0] == stages:
+                self._loaded.move_to_end(key)
+                return known[1]
+            found = inspection_of(self.workspace, key)
+            if found is not None:
+                self._loaded[key] = (stages, found)
+                while len(self._loaded) > MOST_INSPECTIONS:
+                    self._loaded.popitem(last=False)
+            return found
+
+    def reviews(self) -> Reviews:
+        """The decision log, opened once."""
+        with self._lock:
+            if self._reviews is None:
+                self._reviews = Reviews(self.workspace.reviews_path)
+            return self._reviews
+
+    def lineage(self, key: str) -> Sequence[str]:
+        """Digests of the data sets whose decisions count for this scan."""
+        return lineage(self.workspace, key)
+
+    # ---- scans -----------------------------------------------------------------------------------
+
+    def open_first(self) -> None:
+        """Scan the source that the app was started with, unless the workspace has it already."""
+        key = self.newest_key(self.first_source)
+        if key is None or not is_finished(self.workspace, key):
+            self.start_scan(self.first_source, ScanOptions())
+
+    def first_source_identity(self) -> str:
+        """Identity of the source that the app was started with."""
+        return source_identity(self.first_source)
+
+    def scan_running(self) -> bool:
+        """True while a scan started by this app runs."""
+        return any(job.process.poll() is None for job in self._jobs.values())
+
+    def newest_key(self, spec: str) -> str | None:
+        """Key of the newest scan of a source, finished or not."""
+        scans = self.workspace.scans_of(source_identity(spec))
+        return str(scans[-1]["key"]) if scans else None
+
+    def start_scan(self, spec: str, options: ScanOptions) -> None:
+        """Start the command line on `spec` as a process of its own; it outlives a closed tab.
+
+        Raises UserError for a source or option that cannot be, before anything is started.
+        """
+        identity = source_identity(spec)
+        if identity != "demo" and not Path(identity).exists():
+            raise UserError(f"'{identity}' does not exist", "a folder or file on the machine that runs Taster", "check the path")
+        options.recipe()
+        with self._lock:
+            job = self._jobs.get(identity)
+            if job is not None and job.process.poll() is None:
+                return
+            errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
+            process = subprocess.Popen(
+                _command(identity, options, self.workspace), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+            )
+            self._jobs[identity] = _Job(process, errors)
+
+    def scan_state(self, identity: str) -> State | None:
+        """How the newest scan of a source stands; None where it has never been scanned or is simply done."""
+        scans = self.workspace.scans_of(identity)
+        found = read_progress(self.workspace.scan_dir(scans[-1]["key"]) / "progress.json") if scans else None
+        job = self._jobs.get(identity)
+        if job is None:
+            return found
+        if job.process.poll() is None:
+            ours = found is not None and found.state == "running" and found.pid == job.process.pid
+            return found if ours else State("running", "read", pid=job.process.pid)
+        if job.process.returncode == 0:
+            return found
+        return State("cancelled" if found and found.state == "cancelled" else "failed", "read", message=job.last_line())
+
+    def cancel_scan(self, identity: str) -> None:
+        """Ask the running scan of a source to stop; what it has finished stays."""
+        state = self.scan_state(identity)
+        if state is not None and state.state == "running" and alive(state.pid):
+            os.kill(state.pid, signal.SIGTERM)
+
+    def close(self) -> None:
+        """Close the log; scans go on."""
+        with self._lock:
+            if self._reviews is not None:
+                self._reviews.close()
+                self._reviews = None
+
+
+def _command(identity: str, options: ScanOptions, workspace: Workspace) -> list[str]:
+    command = [sys.executable, "-m", "core", "scan", "--workspace", str(workspace.root)]
+    command += ["--embedder", options.embedder, "--k", str(options.k), "--device", options.device]
+    for name, file in (("--weights", options.weights), ("--embeddings", options.embeddings)):
+        command += [name, str(Path(file).expanduser().absolute())] if file else []
+    command += ["--allow-outside"] if options.allow_outside else []
+    # behind the dashes nothing is an option, however the folder is called
+    return [*command, "--", identity]
+
+
+@functools.cache
+def services() -> AppServices:
+    """The one instance; workspace and first source come from the program's arguments."""
+    from ui.launch import arguments
+
+    program = Path(sys.argv[0]).name
+    chosen = arguments(_own_arguments(sys.argv[1:]) if program in ("app.py", "streamlit") else [])
+    return AppServices(Workspace(Path(chosen.workspace) if chosen.workspace else default_workspace()), chosen.source)
+
+
+def _own_arguments(given: list[str]) -> list[str]:
+    """Arguments meant for the app: behind `--` under `streamlit run app.py -- …`, else all."""
+    if given[:1] == ["run"]:
+        return given[given.index("--") + 1 :] if "--" in given else []
+    return given

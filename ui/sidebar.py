@@ -1,0 +1,63 @@
+"""The sidebar: which data set, who decides, how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.types import Inspection
+from ui.reviewer import reviewer_field
+from ui.services import services
+from ui.state import choose, current, current_key
+from ui.wording import plain, short_name
+
+
+def sidebar() -> None:
+    """Data set, reviewer, and the count of what is decided."""
+    with st.sidebar:
+        _dataset_choice()
+        reviewer_field()
+        inspection = current()
+        if inspection is not None and inspection.suspicion is not None:
+            _counts(inspection)
+
+
+def _dataset_choice() -> None:
+    recent = services().workspace.recent_sources()
+    by_key = {entry["scans"][-1]["key"]: entry for entry in recent}
+    key = current_key()
+    if key and key not in by_key:
+        # an older scan, opened by its address
+        by_key = {key: {"identity": f"scan {key[:8]}", "name": f"scan {key[:8]}"}, **by_key}
+    if not by_key:
+        return
+    keys = list(by_key)
+    chosen = st.selectbox(
+        "Data set",
+        keys,
+        index=keys.index(key) if key in keys else 0,
+        format_func=lambda k: short_name(by_key[k]["identity"]),
+        help="Scanned sources, newest first. Open another one on the Overview page.",
+    )
+    if chosen != key:
+        choose(chosen)
+        st.rerun()
+
+
+def _counts(inspection: Inspection) -> None:
+    state = services().reviews().state(tuple(services().lineage(inspection.key)))
+    ids = inspection.dataset.ids
+    suspects = [ids[row] for row in inspection.is_suspicious.nonzero()[0]]
+    decided = sum(name in state for name in suspects)
+    share = decided / len(suspects) if suspects else 1.0
+    st.progress(share, text=f"{decided:,} of {len(suspects):,} suspicious images decided")
+    others = len(state) - decided
+    if others > 0:
+        st.caption(f"and {others:,} other decisions")
+
+
+def source_name(inspection: Inspection) -> str:
+    """The data set's name as text for a page."""
+    name = Path(inspection.dataset.name).name
+    return plain(short_name(name) if name == "demo" else name)

@@ -1,0 +1,230 @@
+"""Images for the browser: thumbnails, full pictures, and many small ones laid out on one sprite.
+
+Images are evidence. What fits is sent pixel for pixel, as lossless PNG; only what is too large is made smaller,
+and nothing is ever enlarged here (the browser enlarges by whole factors).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from core.errors import UnreadableImage
+from core.types import Dataset, Int64
+
+CELLS = (32, 64, 96)
+MOST_IMAGES = 400
+THUMB_SIDE = 96
+IMAGE_SIDE = 1024
+WARM_AFTER = 0.1  # seconds
+CACHE_BYTES = 64 * 2**20
+# a relabel queue may name every row of a large set, so the register is bounded by rows as well as by tokens
+_MOST_TOKENS = 20_000
+_MOST_ROWS = 8_000_000
+_WORKERS = 4
+Rows = Sequence[int] | NDArray[np.integer[Any]]
+_CROSS = (128, 128, 128, 255)
+
+
+# ---- which rows a token names
+
+
+class RowRegister:
+    """Tokens for lists of rows, content-addressed; the least recently used are forgotten. Safe for many threads."""
+
+    def __init__(self, most_tokens: int = _MOST_TOKENS, most_rows: int = _MOST_ROWS) -> None:
+        self._most_tokens, self._most_rows = most_tokens, most_rows
+        self._held: OrderedDict[str, tuple[str, Int64]] = OrderedDict()
+        self._rows = 0
+        self._lock = threading.Lock()
+
+    def add(self, key: str, rows: Rows) -> str:
+        """Token (32 hex characters) of `rows` of the inspection `key`; the same rows always get the same one."""
+        # a copy, because the caller may go on using its own array
+        kept = np.array(rows, dtype=np.int64).reshape(-1)
+        kept.setflags(write=False)
+        token = blake2b(key.encode() + b"\x00" + kept.astype("<i8").tobytes(), digest_size=16).hexdigest()
+        with self._lock:
+            if token not in self._held:
+                self._held[token] = (key, kept)
+                self._rows += len(kept)
+            self._held.move_to_end(token)
+            while len(self._held) > 1 and (len(self._held) > self._most_tokens or self._rows > self._most_rows):
+                _, (_, gone) = self._held.popitem(last=False)
+                self._rows -= len(gone)
+        return token
+
+    def get(self, token: str) -> tuple[str, Int64] | None:
+        """(key, rows) that `token` names, or None when it is not known (any more)."""
+        with self._lock:
+            found = self._held.get(token)
+            if found is not None:
+                self._held.move_to_end(token)
+            return found
+
+
+_register = RowRegister()
+
+
+def register_rows(key: str, rows: Rows) -> str:
+    """Token (hex) by which the browser may ask for `rows` of inspection `key`, for the life of this process."""
+    return _register.add(key, rows)
+
+
+def registered_rows(token: str) -> tuple[str, Int64] | None:
+    """(key, rows) of a token made by `register_rows`, or None when it is not known (any more)."""
+    return _register.get(token)
+
+
+# ---- one image
+
+
+def png(image: Image.Image) -> bytes:
+    """`image` as lossless PNG, packed fast rather than small."""
+    out = io.BytesIO()
+    image.save(out, format="PNG", compress_level=1)
+    return out.getvalue()
+
+
+def fitted(image: Image.Image, side: int) -> Image.Image:
+    """`image` itself where it fits into side × side pixels, else a smaller one of the same aspect."""
+    if max(image.size) <= side:
+        return image
+    factor = side / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def thumb_png(dataset: Dataset, row: int) -> bytes:
+    """PNG of `row`, at most 96 pixels a side, never enlarged; raises UnreadableImage."""
+    return png(fitted(dataset.load(row), THUMB_SIDE))
+
+
+def image_png(dataset: Dataset, row: int) -> bytes:
+    """PNG of `row` at full size, at most 1024 pixels a side; raises UnreadableImage."""
+    return png(fitted(dataset.load(row), IMAGE_SIDE))
+
+
+# ---- many images
+
+
+def sprite_columns(n: int) -> int:
+    """Columns of a sprite of `n` images: the least square that holds them."""
+    return math.isqrt(n - 1) + 1 if n > 0 else 1
+
+
+def sprite_cell(side: int) -> int:
+    """The smallest cell that shows an image whose longer side is `side` pixels unchanged; 96 where none does."""
+    return next((cell for cell in CELLS if side <= cell), CELLS[-1])
+
+
+def make_sprite(dataset: Dataset, rows: Int64, cell: int) -> tuple[bytes, bool]:
+    """(PNG of `rows` on a grid of cell × cell pixels, whether every image could be read).
+
+    Images are centred in their cells, `sprite_columns(len(rows))` to a line; what is not covered is transparent;
+    a cross stands for an image that cannot be read.
+    """
+    columns = sprite_columns(len(rows))
+    sheet = Image.new("RGBA", (columns * cell, -(-len(rows) // columns) * cell), (0, 0, 0, 0))
+    complete = True
+    for place, tile in enumerate(_workers().map(lambda row: _tile(dataset, int(row), cell), rows)):
+        left, top = place % columns * cell, place // columns * cell
+        if tile is None:
+            complete = False
+            _cross_out(sheet, left, top, cell)
+        else:
+            sheet.paste(tile, (left + (cell - tile.width) // 2, top + (cell - tile.height) // 2))
+    opaque = complete and sheet.getchannel("A").getextrema() == (255, 255)
+    return png(sheet.convert("RGB") if opaque else sheet), complete
+
+
+def _tile(dataset: Dataset, row: int, cell: int) -> Image.Image | None:
+    try:
+        return fitted(dataset.load(row), cell).convert("RGBA")
+    except UnreadableImage:
+        return None
+
+
+def _cross_out(sheet: Image.Image, left: int, top: int, cell: int) -> None:
+    pen, right, bottom = ImageDraw.Draw(sheet), left + cell - 1, top + cell - 1
+    pen.rectangle((left, top, right, bottom), outline=_CROSS)
+    pen.line((left, top, right, bottom), fill=_CROSS)
+    pen.line((left, bottom, right, top), fill=_CROSS)
+
+
+_pool: ThreadPoolExecutor | None = None
+_pool_lock = threading.Lock()
+
+
+def _workers() -> ThreadPoolExecutor:
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="taster-sprite")
+        return _pool
+
+
+class SpriteCache:
+    """Sprites already packed, the most recently used `most_bytes` of them. Safe for many threads."""
+
+    def __init__(self, most_bytes: int = CACHE_BYTES) -> None:
+        self._most_bytes, self._bytes = most_bytes, 0
+        self._held: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, name: tuple[str, int, int]) -> bytes | None:
+        """The sprite of (token, cell, n), or None."""
+        with self._lock:
+            found = self._held.get(name)
+            if found is not None:
+                self._held.move_to_end(name)
+            return found
+
+    def put(self, name: tuple[str, int, int], body: bytes) -> None:
+        """Keep `body`, forgetting the least recently used where there is no room; too large a one is not kept."""
+        with self._lock:
+            if name in self._held or len(body) > self._most_bytes:
+                return
+            self._held[name] = body
+            self._bytes += len(body)
+            while self._bytes > self._most_bytes:
+                self._bytes -= len(self._held.popitem(last=False)[1])
+
+
+_sprites = SpriteCache()
+
+
+def sprite_png(dataset: Dataset, token: str, rows: Int64, cell: int) -> tuple[bytes, bool]:
+    """`make_sprite` of the rows that `token` names (or the first of them), remembered where it is complete."""
+    name = (token, cell, len(rows))
+    held = _sprites.get(name)
+    if held is not None:
+        return held, True
+    body, complete = make_sprite(dataset, rows, cell)
+    if complete:
+        _sprites.put(name, body)
+    return body, complete
+
+
+def warm_sprite(dataset: Dataset, key: str, rows: Int64, cell: int) -> None:
+    """Pack the sprite of `rows` in the background, shortly after the page in view has had its own."""
+    token = register_rows(key, rows)
+    if _sprites.get((token, cell, len(rows))) is None:
+        timer = threading.Timer(WARM_AFTER, sprite_png, (dataset, token, np.asarray(rows), cell))
+        timer.daemon = True
+        timer.start()
+
+
+def sprite_url(token: str, cell: int) -> str:
+    """Address of the sprite of a token, good for ever because it names its content."""
+    return f"/api/sprite/{token}/{cell}.png"

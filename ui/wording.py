@@ -1,0 +1,47 @@
+"""Names and numbers as people read them. Names come from hostile sets: shown as text, never as markup."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+VERDICT_WORDS = {
+    "clean": "clean",
+    "label_noise": "label mistake",
+    "dirty_label_poison": "poison, wrong label",
+    "clean_label_poison": "poison, right label",
+    "outlier": "out of place",
+    "near_duplicate": "near duplicate",
+}
+SCORE_WORDS = {
+    "suspicion": "suspicion",
+    "knn_disagreement": "neighbours disagree",
+    "label_distance_ratio": "closer to another label",
+    "outlier": "out of place",
+    "near_duplicate": "near duplicate",
+}
+
+
+def plain(text: str, most: int = 60) -> str:
+    """`text` safe inside Markdown: control characters gone, markup escaped, at most `most` characters."""
+    shown = "".join(c if c.isprintable() else "�" for c in text)
+    shown = shown if len(shown) <= most else shown[: most - 1] + "…"
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", shown)
+
+
+def short_name(identity: str) -> str:
+    """Last two parts of a source's path, or the demo's title; not escaped."""
+    if identity == "demo":
+        return "Demo: handwritten digits"
+    parts = Path(identity).parts
+    return "/".join(parts[-2:]) if len(parts) > 2 else identity
+
+
+def duration(seconds: float | None) -> str:
+    """12 s, 3 min 20 s, 1 h 5 min."""
+    if seconds is None:
+        return ""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
