@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import UnreadableImage, UserError
+from core.findings_file import read_fused
 from core.store import read_array, read_json, write_array, write_json
 from core.types import Dataset, Evidence, Inspection, Recipe, Skipped, Suggestions, Truth
 
@@ -60,6 +61,7 @@ def load_inspection(folder: Path, key: str, reopen: Callable[[dict[str, Any]], D
         inspection["threshold"] = float(scores["threshold"])
         inspection["verdicts"] = read_array(folder / "verdicts.npy")
         inspection["suggestions"] = Suggestions(read_array(folder / "suggested.npy"), read_array(folder / "confidence.npy"))
+    inspection |= read_fused(folder)
     drawn = read_json(folder / "map.json")
     if drawn is not None:
         inspection["xy"] = read_array(folder / "xy.npy")

@@ -121,7 +121,7 @@ def _counts(inspection: Inspection, facts: Mapping[str, Any]) -> str:
     carriers = (
         (
             name_html(f.trigger_id),
-            name_html(inspection.dataset.classes[f.label]),
+            name_html(inspection.dataset.classes[f.label]) if f.label >= 0 else "many",
             words_html(f.kind),
             f"{len(f.rows):,}",
         )

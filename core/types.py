@@ -207,16 +207,62 @@ class Suggestions:
         _freeze(self, labels=self.labels, confidence=self.confidence)
 
 
+FINDING_KINDS = ("patch", "overlay", "periodic", "moving_patch", "resampling", "texture")
+
+
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A pattern that a class's rows carry. (Filled by trigger mining.)"""
+    """One pattern that predicts a label although it is no content, with the rows that carry it.
+
+    trigger_id: "t1", "t2", … by falling strength.  kind: one of FINDING_KINDS.
+    label: class index that the carriers are labelled, −1 where the carriers' labels are many (all-to-all).
+    rows: int64 (m,), rows judged poisoned by it, by falling score.
+    covers: int64 (c,), rows that carry it but whose label it does not explain (another class's images).
+    row_scores: float32 (n,), how strongly each row carries it, in robust deviations of rows that do not; higher = more.
+    threshold: row_scores at or above it count as carrying.
+    pattern: float32 (h, w, 3), what the trigger adds to an image on average, signed, 1 = full scale (255).
+    mask: float32 (h, w) in 0…1, where the pattern sits.
+    z_map: float32 (h, w), the mean carrier's departure from its class, in standard errors, largest channel, signed.
+    spectrum: float32 (h, w), log10 power of the pattern, zero frequency in the middle.
+    places: int32 (m, 2), row and column of the pattern's middle in each of `rows`; (0, 2) where it does not move.
+    strength: how far the carriers stand from the rest, in robust deviations.
+    false_alarm: estimated share of rows without the pattern at or above the threshold (split-half check), 0…1.
+    contradicted: share of `rows` whose content contradicts their label, 0…1: near 1 dirty label, near 0 clean label.
+    """
 
     trigger_id: str
-    label: int
     kind: str
+    label: int
     rows: Int64
+    covers: Int64
     row_scores: Float32
+    threshold: float
     pattern: Float32
+    mask: Float32
+    z_map: Float32
+    spectrum: Float32
+    places: Int32
+    strength: float
+    false_alarm: float
+    contradicted: float
+
+    def __post_init__(self) -> None:
+        _check(self.kind in FINDING_KINDS, f"kind must be one of {', '.join(FINDING_KINDS)}")
+        h, w = self.mask.shape
+        _check(self.pattern.shape == (h, w, 3), "pattern and mask differ in size")
+        _check(self.z_map.shape == (h, w) and self.spectrum.shape == (h, w), "maps and mask differ in size")
+        _check(self.places.shape in ((0, 2), (len(self.rows), 2)), "places must be one a row, or none")
+        _freeze(
+            self,
+            rows=self.rows,
+            covers=self.covers,
+            row_scores=self.row_scores,
+            pattern=self.pattern,
+            mask=self.mask,
+            z_map=self.z_map,
+            spectrum=self.spectrum,
+            places=self.places,
+        )
 
 
 @dataclass(frozen=True)
@@ -240,6 +286,8 @@ class Inspection:
     scores: name -> float32 (n,), higher = more suspicious, NaN = not scorable.
     suspicion: float32 (n,) in 0…1.  threshold: suspicion at or above it is suspicious.
     verdicts: int8 (n,), index into VERDICTS.  xy: float32 (n, 2).  projection: "umap" or "pca".
+    content, artifact: float32 (n,) in 0…1, the two axes: chance that the image's content contradicts its label, and
+    chance that something which is no content explains the label. None before the stage that finds triggers is done.
     """
 
     dataset: Dataset
@@ -252,6 +300,8 @@ class Inspection:
     verdicts: NDArray[np.int8] | None = None
     suggestions: Suggestions | None = None
     findings: tuple[Finding, ...] = ()
+    content: Float32 | None = None
+    artifact: Float32 | None = None
     xy: Float32 | None = None
     projection: str = ""
     notes: tuple[str, ...] = ()

@@ -13,13 +13,13 @@ from core.types import (
     VERDICTS,
     Dataset,
     Decision,
-    Finding,
     Inspection,
     Recipe,
     Skipped,
     Suggestions,
     content_digest,
 )
+from tests.finding_toys import a_finding
 
 CLASSES = ("<img src=x onerror=alert(1)>", "../evil", "=cmd()", "CON", "cat", "Cat", "</script><b>x")
 ROWS = 40
@@ -78,7 +78,7 @@ def inspection(folder: Path | None = None) -> Inspection:
     suggested = np.roll(data.labels, 1)
     confidence = np.where(suggested < 0, np.nan, 0.75).astype(np.float32)
     rows = np.array([10, 17])
-    finding = Finding("t<0>", 3, "patch", rows, np.ones(2, np.float32), np.zeros((3, 3), np.float32))
+    finding = a_finding(ROWS, rows, trigger_id="t<0>", label=3)
     return Inspection(
         dataset=data,
         recipe=Recipe(options=(("weights", "abc"),)),

@@ -204,7 +204,8 @@ def test_truth_is_matched_by_id_and_never_stored(home: Workspace, tmp_path: Path
         ({"seed": 2**32}, "seed = 4294967296"),
         ({"embedder": "dinov3"}, "embedder 'dinov3' is not known"),
         ({"device": "tpu"}, "device 'tpu' is not known"),
-        ({"weights": "/no/such/file"}, "--weights '/no/such/file' cannot be read"),
+        ({"weights": "/no/such/file"}, "--weights does not go with embedder 'gradients'"),
+        ({"embedder": "resnet18", "weights": "/no/such/file"}, "--weights '/no/such/file' cannot be read"),
         ({"embedder": "precomputed"}, "needs vectors"),
     ],
 )

@@ -9,6 +9,7 @@ from PIL import Image
 
 from core.errors import UnreadableImage
 from core.types import Dataset, Evidence, Finding, Inspection, Recipe, Suggestions, content_digest
+from tests.finding_toys import a_finding
 
 CLASSES = ("cat", "dog", "<b>ship</b>", "truck & trailer", "frog")
 BROKEN = 7
@@ -104,4 +105,4 @@ def _findings(n: int, wrong: np.ndarray) -> tuple[Finding, ...]:
     rows = np.flatnonzero(wrong)[::2].astype(np.int64)
     if not len(rows):
         return ()
-    return (Finding("t1", 1, "patch", rows, np.ones(len(rows), np.float32), np.zeros((32, 32, 3), np.float32)),)
+    return (a_finding(n, rows, label=1),)
