@@ -12,6 +12,8 @@ _PAGES = {
     "map": ("Map", ":material/scatter_plot:"),
     "gallery": ("Gallery", ":material/grid_view:"),
     "relabel": ("Relabel", ":material/rule:"),
+    "triggers": ("Triggers", ":material/fingerprint:"),
+    "agreement": ("Agreement", ":material/compare_arrows:"),
     "export": ("Export", ":material/output:"),
 }
 

@@ -130,7 +130,7 @@ def _rank_reason(inspection: Inspection, row: int) -> str:
 def _trigger_reason(inspection: Inspection, row: int) -> str:
     for finding in inspection.findings:
         if np.any(finding.rows == row):
-            name = class_name(inspection, finding.label) if finding.label >= 0 else "the class after its own"
+            name = class_name(inspection, finding.label) if finding.label >= 0 else "several classes"
             others = len(finding.rows) - 1
             also = {0: "no other image does", 1: "1 other image does too"}.get(others, f"{others} other images do too")
             return f"It carries pattern {finding.trigger_id}, which points to {name}; {also}."

@@ -1,0 +1,8 @@
+"""To be filled."""
+
+import streamlit as st
+
+from ui.empty import need
+
+inspection = need("agreement")
+st.title("Agreement")
