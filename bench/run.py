@@ -12,6 +12,8 @@ COMMANDS = (
     ["neighbours.py", "--data", "cifar", "--approximate"],
     ["scan.py"],
     ["quality.py"],
+    # one rate and one seed: all rates and seeds take hours (python bench/detection.py --resume)
+    ["detection.py", "--rates", "1", "--seeds", "1"],
     ["screen.py"],
 )
 

@@ -25,11 +25,13 @@ from core.types import ACTIONS, Decision
 
 REVIEWER_CHARACTERS = 80
 _LARGEST_INTEGER = 2**63 - 1
+# image id, seq that the line takes back, class of this image alone
+_Line = tuple[str, int | None, str | None]
 
 
 _SELECT = (
-    "SELECT l.seq, e.at, e.reviewer, e.dataset, l.image_id, e.action, e.label, e.note, l.undoes, e.score_version,"
-    " e.event FROM lines l JOIN events e ON e.number = l.event"
+    "SELECT l.seq, e.at, e.reviewer, e.dataset, l.image_id, e.action, coalesce(l.label, e.label), e.note, l.undoes,"
+    " e.score_version, e.event FROM lines l JOIN events e ON e.number = l.event"
 )
 
 
@@ -68,6 +70,7 @@ class Reviews:
         *,
         reviewer: str,
         label: str = "",
+        labels: Sequence[str] = (),
         note: str = "",
         score_version: str = "",
         session: str = "",
@@ -76,16 +79,17 @@ class Reviews:
         """Append one event that decides `image_ids` (repeats collapsed) alike; returns its lines, once committed.
 
         action: one of ACTIONS; `relabel` needs the class name `label`, the others take none. Names are kept as given.
+        labels: instead of `label`, one class name for each of `image_ids`, which then must not repeat.
         session, session_seq: sending the same pair again returns the first event's lines and writes nothing.
         Raises UserError for bad input.
         """
         reviewer = _checked(reviewer, session, session_seq)
-        images = _checked_decision(dataset, image_ids, action, label)
+        lines = _checked_decision(dataset, image_ids, action, label, labels)
         fields = (dataset, action, label, note, score_version, session, session_seq, None)
         with self._transaction(writes=True) as connection:
             known = _sent(connection, session, session_seq)
             if known is None:
-                known = _append(connection, reviewer, fields, [(image, None) for image in images])
+                known = _append(connection, reviewer, fields, lines)
             return _lines(connection, known)
 
     def undo(
@@ -193,18 +197,23 @@ def _checked(reviewer: str, session: str, session_seq: int | None) -> str:
     return name
 
 
-def _checked_decision(dataset: str, image_ids: Sequence[str], action: str, label: str) -> list[str]:
+def _checked_decision(
+    dataset: str, image_ids: Sequence[str], action: str, label: str, labels: Sequence[str]
+) -> list[_Line]:
     if action not in ACTIONS:
         raise UserError(f"action '{action}' is not known", f"choose one of: {', '.join(ACTIONS)}")
-    if (action == "relabel") != bool(label):
-        wrong = "relabel needs the new class" if action == "relabel" else f"{action} takes no class, got '{label}'"
+    if (action == "relabel") != bool(label or labels):
+        wrong = "relabel needs the new class" if action == "relabel" else f"{action} takes no class, got '{label or labels[0]}'"
         raise UserError(wrong, "a class name for relabel, none for any other action")
     if isinstance(image_ids, str) or not dataset:
         raise UserError("a decision needs a data set and a list of image ids", "a digest, and one id or more")
     images = list(dict.fromkeys(image_ids))
     if not images:
         raise UserError("there is no image to decide on", "one image id or more", "select an image first")
-    return images
+    if labels and (label or isinstance(labels, str) or not len(images) == len(image_ids) == len(labels) or not all(labels)):
+        raise UserError("the new classes do not fit the images", "one class name for each image, and each image once")
+    own: Sequence[str | None] = labels or [None] * len(images)
+    return [(image, None, name) for image, name in zip(images, own, strict=True)]
 
 
 def _digests(dataset: str | Sequence[str]) -> tuple[str, ...]:
@@ -241,10 +250,8 @@ def _sent(connection: Connection, session: str, session_seq: int | None) -> int 
     return None if found is None else int(found)
 
 
-def _append(
-    connection: Connection, reviewer: str, fields: tuple[object, ...], lines: Sequence[tuple[str, int | None]]
-) -> int:
-    """Write one event and its (image id, seq taken back) lines; returns the event's number."""
+def _append(connection: Connection, reviewer: str, fields: tuple[object, ...], lines: Sequence[_Line]) -> int:
+    """Write one event and its lines; returns the event's number."""
     # the time is taken under the write lock, so that it rises with seq as far as the clock does
     at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
     values = [_stored(v) if isinstance(v, str) else v for v in (uuid4().hex, at, reviewer, *fields)]
@@ -253,8 +260,8 @@ def _append(
     number = connection.exec_driver_sql(f"INSERT INTO events ({columns}) VALUES ({marks})", tuple(values)).lastrowid
     if lines:
         connection.exec_driver_sql(
-            "INSERT INTO lines (event, image_id, undoes) VALUES (?, CAST(? AS TEXT), ?)",
-            [(number, _stored(image), undoes) for image, undoes in lines],
+            "INSERT INTO lines (event, image_id, undoes, label) VALUES (?, CAST(? AS TEXT), ?, CAST(? AS TEXT))",
+            [(number, _stored(image), undoes, None if name is None else _stored(name)) for image, undoes, name in lines],
         )
     return int(number)
 
@@ -268,7 +275,7 @@ def _append_undo(
 ) -> int:
     # nothing to undo is written as an event without lines: the same message, sent again later, must not undo either
     number, dataset = target or (None, digests[-1])
-    lines = [] if number is None else [(line.image_id, line.seq) for line in _lines(connection, number)]
+    lines = [] if number is None else [(line.image_id, line.seq, None) for line in _lines(connection, number)]
     return _append(connection, reviewer, (dataset, "undo", "", "", "", *sent, number), lines)
 
 

@@ -49,6 +49,8 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             *_append_only("lines", "seq = NEW.seq OR undoes = NEW.undoes"),
         ),
     ),
+    # NULL: the event's own label; an event may give each of its images another one
+    ("a label for each line", ("ALTER TABLE lines ADD COLUMN label TEXT",)),
 )
 
 # (what SQLite says, what is wrong, what is allowed, the way out)

@@ -59,19 +59,26 @@ class Skipped:
 class Truth:
     """What really happened to each row; known to the simulator and to `evaluate`, to nobody else.
 
-    is_poisoned: bool (n,), the row was changed by whoever made the set (trigger, label, or both).
+    is_poisoned: bool (n,), the row was changed to do harm (trigger, label, or both): a row to be found.
     original_labels: int64 (n,), the label before that, as an index into the data set's classes; −1 unknown.
+    is_cover: bool (n,), the image carries a trigger but its label is right and it leads to no target: it hides the
+        poison, is no poison itself, and is never is_poisoned. None: no covers, or not known (truth tables do not say).
     """
 
     is_poisoned: Bool
     original_labels: Int64
+    is_cover: Bool | None = None
 
     def __post_init__(self) -> None:
         _check(self.is_poisoned.shape == self.original_labels.shape, "truth columns differ in length")
-        _freeze(self, is_poisoned=self.is_poisoned, original_labels=self.original_labels)
+        if self.is_cover is not None:
+            _check(self.is_cover.shape == self.is_poisoned.shape, "truth columns differ in length")
+            _check(not (self.is_cover & self.is_poisoned).any(), "a cover is called poisoned")
+        _freeze(self, is_poisoned=self.is_poisoned, original_labels=self.original_labels, is_cover=self.is_cover)
 
     def select(self, rows: Int64) -> Truth:
-        return Truth(self.is_poisoned[rows], self.original_labels[rows])
+        covers = None if self.is_cover is None else self.is_cover[rows]
+        return Truth(self.is_poisoned[rows], self.original_labels[rows], covers)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,13 @@ import numpy as np
 import streamlit as st
 
 from ui.charts import fallback_map
-from ui.components import grid, scatter
+from ui.components import Follow, grid, scatter
 from ui.empty import need
-from ui.points import quantise, rows_in_polygon
 from ui.state import asked_view, remember_view, writer
+from ui.tiles import selected_rows, selection
 
 PAGE_TILES = 60
+HINT = "Draw around points with the mouse to see those images here and decide them together. Wheel zooms; Esc clears."
 MOST_CORNERS = 400
 
 
@@ -49,12 +50,13 @@ def _map(inspection) -> None:
     kept = _kept(inspection.key)
     state = scatter(inspection, key=widget, color_by="suspicion", selection=kept, height=560, on_selection=drawn)
     if state.no_webgl:
-        rows = _without_webgl(inspection)
+        found, nonce = _without_webgl(inspection), None
+        rows = found[np.argsort(-inspection.suspicion[found], kind="stable")]
     else:
-        polygon = kept["polygon"] if kept else []
-        rows = rows_in_polygon(quantise(inspection.xy), polygon) if polygon else np.empty(0, dtype=np.int64)
+        polygon, nonce = (kept["polygon"], kept["nonce"]) if kept else ([], None)
+        rows = selected_rows(inspection, polygon)
         remember_view("map", _to_address(polygon) if polygon else "")
-    _selected(inspection, rows)
+    _selected(inspection, rows, nonce)
 
 
 def _without_webgl(inspection) -> np.ndarray:
@@ -63,19 +65,29 @@ def _without_webgl(inspection) -> np.ndarray:
     return np.array(sorted(int(point["customdata"]) for point in event.selection.points), dtype=np.int64)
 
 
-def _selected(inspection, rows: np.ndarray) -> None:
-    if len(rows) == 0:
-        st.caption("Draw around points with the mouse to see those images here and decide them together. Wheel zooms; Esc clears.")
-        return
-    rows = rows[np.argsort(-inspection.suspicion[rows], kind="stable")]
-    suspicious = int(inspection.is_suspicious[rows].sum())
-    pages = -(-len(rows) // PAGE_TILES)
-    left, right = st.columns([4, 1], vertical_alignment="center")
-    left.markdown(f"**{len(rows):,} images selected**, {suspicious:,} of them suspicious; most suspicious first.")
-    page = right.number_input(f"Page of {pages}", 1, pages, 1, key=f"map_page:{len(rows)}") if pages > 1 else 1
-    shown = rows[(page - 1) * PAGE_TILES : page * PAGE_TILES]
-    above = int(inspection.is_suspicious[shown].sum())
-    grid(inspection, shown, key="map_grid", writer=writer(), threshold_at=above if 0 < above < len(shown) else None, next_rows=rows[page * PAGE_TILES : (page + 1) * PAGE_TILES])
+def _selected(inspection, rows: np.ndarray, nonce: str | int | None) -> None:
+    """Always there, also without a selection: a new drawing is then shown before this page hears of it."""
+    told = selection(inspection, rows)
+    state = grid(
+        inspection,
+        rows,
+        key="map_grid",
+        writer=writer(),
+        page_size=PAGE_TILES,
+        threshold_at=told["threshold_at"],
+        heading=told["heading"],
+        empty=HINT,
+        follow=Follow(nonce),
+        on_inspect=_asked_to_inspect,
+    )
+    if state.inspect:
+        from ui.inspector import open_inspector
+
+        open_inspector(inspection, int(state.inspect["row"]))
+
+
+def _asked_to_inspect() -> None:
+    """The rerun that follows opens the inspector."""
 
 
 inspection = need("map", xy=True)

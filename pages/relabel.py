@@ -5,6 +5,7 @@ import streamlit as st
 
 from ui.components import queue
 from ui.empty import need
+from ui.inspector import open_inspector
 from ui.state import asked_view, remember_view, writer
 from ui.wording import VERDICT_WORDS
 
@@ -49,6 +50,8 @@ st.session_state["relabel_now"] = (choice, which)
 remember_view("relabel", f"{choice}.{WHICH.index(which)}")
 rows = _rows(inspection, choice, which)
 if len(rows):
-    queue(inspection, rows, key=f"queue-{inspection.key}-{choice}-{WHICH.index(which)}", writer=writer())
+    state = queue(inspection, rows, key=f"queue-{inspection.key}-{choice}-{WHICH.index(which)}", writer=writer())
+    if state.inspect is not None:
+        open_inspector(inspection, int(state.inspect))
 else:
     st.success("Nothing to review here. Choose another group above.")

@@ -1,8 +1,127 @@
-"""To be filled."""
+"""Patterns that predict a label although they are no content, the images that carry them, and a decision on them all."""
 
 import streamlit as st
 
+from core.progress import alive, read_progress
+from ui.audit import carrier_audit, decided_together
+from ui.components import grid
 from ui.empty import need
+from ui.navigation import link
+from ui.services import services
+from ui.state import asked_view, current, remember_view, writer
+from ui.trigger_views import KIND_WORDS, class_words, evidence, facts, one_line, score_histogram
+
+CHART = {"displayModeBar": False}
+PAGE_TILES = 100
+
+
+def _still_at_work(inspection) -> bool:
+    state = read_progress(services().workspace.scan_dir(inspection.key) / "progress.json")
+    return state is not None and state.state == "running" and alive(state.pid)
+
+
+def _not_looked_yet(inspection) -> None:
+    if _still_at_work(inspection):
+        st.info("The scan is still at work; this page opens by itself when it has looked for triggers.")
+        _wait()
+    else:
+        st.info(
+            "Nobody has looked for triggers in this scan yet: it was stopped before, or made by an older version of Taster. "
+            "Scan the set again on the Overview page; what was computed already is kept."
+        )
+    link("overview", "Go to Overview")
+
+
+@st.fragment(run_every=1.0)
+def _wait() -> None:
+    inspection = current()
+    if inspection is not None and inspection.content is not None:
+        st.rerun()
+
+
+def _nothing_found(inspection) -> None:
+    st.success("Nothing was found that predicts a label without being content.")
+    st.markdown(
+        "Taster looked in every class for a pattern that far more of its images share than images of other classes do. "
+        "It found none, which makes a backdoor with a fixed trigger on many images unlikely. It does not prove the set clean. This page cannot see:\n"
+        "- **label mistakes**, and wrong labels without a pattern: the Relabel page shows those,\n"
+        "- **triggers that differ from image to image** and are weak in each, such as slight bending,\n"
+        "- **patterns on very few images**: a small patch on one image in a thousand is easily missed,\n"
+        "- **patterns smaller than a few pixels** at the size the images are looked at, and ordinary objects used as triggers."
+    )
+    left, right, _ = st.columns([1.3, 1.2, 2])
+    with left:
+        link("relabel", "Review suspicious images")
+    with right:
+        link("gallery", "Look through the classes")
+
+
+def _chosen(inspection):
+    """The finding in view: from the list, else from the address, else as before, else the strongest."""
+    by_id = {finding.trigger_id: finding for finding in inspection.findings}
+    names, kept = list(by_id), f"trigger_now:{inspection.key}"
+    asked = asked_view("triggers")
+    if asked in by_id:
+        st.session_state[kept] = asked
+        st.session_state["trigger_list"] = asked
+    now = st.session_state.get(kept, names[0])
+    if len(names) > 1:
+        # the widget's own state is gone after a change of page
+        if st.session_state.get("trigger_list") not in names:
+            st.session_state["trigger_list"] = now if now in names else names[0]
+        now = st.radio("Patterns found, the strongest first", names, key="trigger_list", format_func=lambda name: one_line(inspection, by_id[name]))
+    now = now if now in by_id else names[0]
+    st.session_state[kept] = now
+    remember_view("triggers", now)
+    return by_id[now]
+
+
+def _facts(inspection, finding) -> None:
+    left, right = st.columns([1, 1])
+    with left:
+        st.subheader("What is known")
+        st.markdown("\n".join(f"- {fact}" for fact in facts(inspection, finding)))
+    with right:
+        st.subheader("Who carries it")
+        st.plotly_chart(score_histogram(finding), key="trigger_scores", config=CHART)
+
+
+def _decide(inspection, finding) -> None:
+    st.subheader("Decide all carriers")
+    log = services().reviews().log(tuple(services().lineage(inspection.key)))
+    carrier_audit(
+        inspection, finding, key="trigger_audit", writer=writer(), standing=decided_together(log, inspection, finding), on_saved=_heard
+    )
+
+
+def _heard() -> None:
+    """A decision was saved: the rerun that follows brings the counts up to date."""
+
+
+@st.fragment
+def _gallery(inspection, finding) -> None:
+    st.subheader("Every image that carries it")
+    groups = {"judged poisoned": finding.rows, "covers": finding.covers}
+    shown = [name for name, rows in groups.items() if len(rows)]
+    if not st.toggle("Show them as a gallery", key="trigger_gallery"):
+        return
+    which = st.radio("Which", shown, horizontal=True, label_visibility="collapsed", format_func=lambda name: f"{name} ({len(groups[name]):,})") if len(shown) > 1 else shown[0]
+    grid(inspection, groups[which], key="trigger_grid", writer=writer(), page_size=PAGE_TILES)
+
 
 inspection = need("triggers")
 st.title("Triggers")
+if inspection.content is None:
+    remember_view("triggers")
+    _not_looked_yet(inspection)
+elif not inspection.findings:
+    remember_view("triggers")
+    _nothing_found(inspection)
+else:
+    finding = _chosen(inspection)
+    kind = KIND_WORDS[finding.kind]
+    st.subheader(f"{finding.trigger_id}: {kind} → {class_words(inspection, finding)}")
+    evidence(inspection, finding, key="trigger_evidence")
+    _facts(inspection, finding)
+    _decide(inspection, finding)
+    _gallery(inspection, finding)

@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.attacks import ATTACKS
 from core.errors import UserError
 from core.types import Dataset, content_digest
 
 CLASSES = ("ant", "bee", "cat", "dog")
-NOISE = ("symmetric", "pair_flip")
-CLEAN = ("clean_label", "sig_clean_label")
-DIRTY = ("badnets", "blended", "sig", "wanet")
-PIXEL = (*DIRTY, *CLEAN, "all_to_all")
-DRAWN = (*PIXEL, *NOISE)
+# straight from the registry, so that no attack escapes the contract
+CLEAN = tuple(name for name, attack in ATTACKS.items() if attack.kind == "clean_label")
+# attacks that lead to one target
+DIRTY = tuple(name for name, attack in ATTACKS.items() if attack.kind == "dirty_label" and name != "all_to_all")
+PIXEL = tuple(name for name, attack in ATTACKS.items() if attack.trigger is not None)
+# attacks that draw their rows
+DRAWN = tuple(name for name in ATTACKS if name != "label_file")
 
 
 class Store:
@@ -70,6 +73,11 @@ def pixels(dataset: Dataset, row: int) -> np.ndarray:
 def poisoned_rows(dataset: Dataset) -> list[int]:
     assert dataset.truth is not None
     return np.flatnonzero(dataset.truth.is_poisoned).tolist()
+
+
+def cover_rows(dataset: Dataset) -> list[int]:
+    assert dataset.truth is not None
+    return [] if dataset.truth.is_cover is None else np.flatnonzero(dataset.truth.is_cover).tolist()
 
 
 def one_line(error: pytest.ExceptionInfo[UserError], *parts: str) -> None:

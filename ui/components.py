@@ -9,25 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import streamlit as st
 
-from core.errors import UnreadableImage
-from core.types import UNLABELLED, Inspection
+from core.types import Inspection
 from ui.points import points_url
-from ui.sprites import MOST_IMAGES, Rows, register_rows, sprite_cell, sprite_url, warm_sprite
+from ui.sprites import MOST_IMAGES, Rows, register_rows
+from ui.tiles import cell_of, tile_page
 
 COLOR_BY = ("label", "suspicion", "verdict", "decision")
 _ASSETS = Path(__file__).resolve().parent.parent / "assets" / "components"
 _SCRIPTS = {
-    "scatter": ("shared", "decisions", "scatter_gl", "scatter_model", "scatter_hover", "scatter_hand", "scatter"),
-    "grid": ("shared", "decisions", "grid_view", "grid"),
+    "scatter": ("shared", "decisions", "scatter_gl", "scatter_model", "scatter_hover", "scatter_hand", "scatter_tell", "scatter"),
+    "grid": ("shared", "decisions", "grid_view", "grid_walk", "grid_pages", "grid"),
     "queue": ("shared", "decisions", "queue_view", "queue"),
 }
-# pictures looked at to learn how large a cell the set needs
-_SAMPLED = 8
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,16 @@ class Writer:
 
     token: str
     reviewer: str
+
+
+@dataclass(frozen=True)
+class Follow:
+    """The map's drawing that a gallery's rows come from: `nonce` of its selection, None where nothing is selected.
+
+    The browser asks for the gallery of a new drawing by itself; by the nonce it knows when Python has caught up.
+    """
+
+    nonce: str | int | None
 
 
 def _nothing() -> None:
@@ -95,39 +102,59 @@ def grid(
     *,
     key: str,
     writer: Writer,
+    page_size: int = 200,
+    page: int = 1,
     threshold_at: int | None = None,
     selected: Sequence[int] = (),
-    next_rows: Rows = (),
+    heading: str = "",
+    empty: str = "No images here. Change the filter to see some.",
+    follow: Follow | None = None,
     announce: bool = False,
     on_progress: Callable[[], None] = _nothing,
+    on_page: Callable[[], None] | None = None,
+    on_inspect: Callable[[], None] | None = None,
 ) -> Any:
-    """A gallery of at most 400 `rows`, in that order, to choose from and decide; returns its state: `.progress`.
+    """A gallery of `rows`, in that order, to choose from and decide; returns its state: `.progress .page .inspect`.
 
-    threshold_at: number of tiles above the line between suspicious and not. selected: rows chosen at first.
-    next_rows: what the next page will probably show; its sprite is packed meanwhile.
+    It turns its own pages of `page_size` (at most 400) images, without a rerun; `page` (from 1) is the one shown first.
+    threshold_at: number of images of the whole list above the line between suspicious and not. selected: rows chosen
+    at first. heading: a sentence above the tiles; empty: the one shown where there are no rows. follow: the map whose
+    drawings this gallery shows at once.
     announce: whether a rerun follows, with `.progress` set for it, when decisions were saved and ten seconds passed.
-    Raises ValueError for more rows than one sprite holds.
+    on_page: called, a while after a page was turned, with `.page` = {"token": of the list, "number"}.
+    on_inspect: called for one rerun with `.inspect` = {"row"} when somebody asks to see all about an image.
+    Raises ValueError for a page of more images than one sprite holds.
     """
-    shown = np.asarray(rows, dtype=np.int64).reshape(-1)
-    if len(shown) > MOST_IMAGES:
-        raise ValueError(f"a gallery holds at most {MOST_IMAGES} images, got {len(shown)}; show them page by page")
-    token, cell = register_rows(inspection.key, shown), cell_of(inspection)
-    if len(next_rows):
-        warm_sprite(inspection.dataset, inspection.key, np.asarray(next_rows, dtype=np.int64), cell)
+    if not 1 <= page_size <= MOST_IMAGES:
+        raise ValueError(f"a page holds 1 to {MOST_IMAGES} images, got {page_size}; show them on more pages")
+    listed = np.asarray(rows, dtype=np.int64).reshape(-1)
+    number = min(max(1, page), max(1, -(-len(listed) // page_size)))
     data = {
         "key": inspection.key,
-        "token": token,
-        "rows": shown.tolist(),
-        "sprite_url": sprite_url(token, cell),
-        "cell": cell,
-        "tiles": [tile(inspection, int(row)) for row in shown],
+        "token": register_rows(inspection.key, listed),
+        "total": len(listed),
+        "page_size": page_size,
+        "page": {"number": number, **tile_page(inspection, listed, (number - 1) * page_size, page_size)},
+        "cell": cell_of(inspection),
         "threshold_at": threshold_at,
         "selected": [int(row) for row in selected],
+        "heading": heading,
+        "empty": empty,
+        "follow": None if follow is None else {"nonce": follow.nonce},
         "classes": list(inspection.dataset.classes),
         "write": {"token": writer.token, "reviewer": writer.reviewer},
         "announce": announce,
+        "reports_page": on_page is not None,
+        "inspectable": on_inspect is not None,
     }
-    return _grid(key=key, data=data, on_progress_change=on_progress)
+    return _grid(
+        key=key,
+        data=data,
+        default={"page": None},
+        on_progress_change=on_progress,
+        on_page_change=on_page or _nothing,
+        on_inspect_change=on_inspect or _nothing,
+    )
 
 
 def queue(
@@ -139,10 +166,11 @@ def queue(
     announce: bool = True,
     on_progress: Callable[[], None] = _nothing,
 ) -> Any:
-    """The relabel queue over `rows`, in that order; returns its state: `.progress`.
+    """The relabel queue over `rows`, in that order; returns its state: `.progress` and `.inspect`.
 
     progress: None, or for one rerun {"head", "finished", "counts": {action: images}}, at the end of the queue or when
-    ten seconds passed without a decision (never where `announce` is False).
+    ten seconds passed without a decision (never where `announce` is False). inspect: None, or for one rerun the row
+    that somebody wants to look at closely.
     """
     data = {
         "key": inspection.key,
@@ -152,42 +180,4 @@ def queue(
         "write": {"token": writer.token, "reviewer": writer.reviewer},
         "announce": announce,
     }
-    return _queue(key=key, data=data, on_progress_change=on_progress)
-
-
-# ---- what the widgets are told
-
-
-def tile(inspection: Inspection, row: int) -> dict[str, Any]:
-    """What the gallery says under the image `row`; None where a thing is not known."""
-    suggestions, suspicion, classes = inspection.suggestions, inspection.suspicion, inspection.dataset.classes
-    given = int(inspection.dataset.labels[row])
-    suggested = UNLABELLED if suggestions is None else int(suggestions.labels[row])
-    return {
-        "id": inspection.dataset.ids[row],
-        "given": None if given == UNLABELLED else classes[given],
-        "suggested": None if suggested == UNLABELLED else classes[suggested],
-        "confidence": None if suggestions is None else _rounded(float(suggestions.confidence[row])),
-        "score": None if suspicion is None else _rounded(float(suspicion[row])),
-    }
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 4) if np.isfinite(value) else None
-
-
-_cells: WeakKeyDictionary[Inspection, int] = WeakKeyDictionary()
-
-
-def cell_of(inspection: Inspection) -> int:
-    """Side in pixels of the sprite cell that suits the set, judged by a few images spread over it."""
-    if inspection not in _cells:
-        longest = 0
-        for row in np.unique(np.linspace(0, len(inspection.dataset) - 1, _SAMPLED).astype(int)):
-            try:
-                longest = max(longest, *inspection.dataset.load(int(row)).size)
-            except (UnreadableImage, IndexError):
-                # an empty set has no row 0; a broken image says nothing about the others
-                continue
-        _cells[inspection] = sprite_cell(longest)
-    return _cells[inspection]
+    return _queue(key=key, data=data, on_progress_change=on_progress, on_inspect_change=_nothing)

@@ -24,6 +24,7 @@ class Reviews(Protocol):
         *,
         reviewer: str,
         label: str = "",
+        labels: Sequence[str] = (),
         note: str = "",
         score_version: str = "",
         session: str = "",
@@ -32,9 +33,15 @@ class Reviews(Protocol):
         """Append one event that decides the images alike; returns its lines once committed."""
 
     def undo(
-        self, dataset: str | Sequence[str], *, reviewer: str, session: str = "", session_seq: int | None = None
+        self,
+        dataset: str | Sequence[str],
+        *,
+        reviewer: str,
+        session: str = "",
+        session_seq: int | None = None,
+        event: str | None = None,
     ) -> list[Decision]:
-        """Append lines that take back the reviewer's newest standing event."""
+        """Append lines that take back the reviewer's newest standing event, or `event`."""
 
     def log(self, dataset: str | Sequence[str], *, after: int = 0) -> list[Decision]:
         """The lines after `after`, by rising seq."""

@@ -15,8 +15,11 @@ from ui.sprites import registered_rows
 MOST_BODY_BYTES = 2 * 2**20
 MOST_REVIEWER = 80
 MOST_SESSION = 64
+MOST_CORNERS = 4000
+MOST_COORDINATE = 10**6
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _DIGITS = re.compile(r"[0-9]{1,15}")
+_TRIGGER = re.compile(r"t[0-9]{1,6}")
 
 
 class Refusal(Exception):
@@ -88,6 +91,35 @@ def posted_rows(body: dict[str, Any], inspection: Inspection) -> list[int]:
     if not isinstance(rows, list) or not rows or not all(type(r) is int and 0 <= r < n for r in rows):
         raise Refusal(400, f"rows must be whole numbers from 0 to {n - 1}, one or more")
     return list(dict.fromkeys(rows))
+
+
+def posted_polygon(body: dict[str, Any]) -> list[list[float]]:
+    """The corners (x, y) of the polygon that `body` carries."""
+    corners = body.get("polygon")
+    # bool is an int in Python, and JSON as Python reads it knows NaN (which no comparison holds for) and Infinity
+    if (
+        not isinstance(corners, list)
+        or not 3 <= len(corners) <= MOST_CORNERS
+        or not all(isinstance(c, list) and len(c) == 2 and all(type(v) in (int, float) and abs(v) <= MOST_COORDINATE for v in c) for c in corners)
+    ):
+        raise Refusal(400, f"polygon must be 3 to {MOST_CORNERS} corners, each two numbers of at most {MOST_COORDINATE}")
+    return corners
+
+
+def posted_labels(body: dict[str, Any], rows: list[int], inspection: Inspection) -> list[str]:
+    """Class names that `body` gives each of its rows by the class's number; [] where it gives none."""
+    numbers, classes = body.get("labels", []), inspection.dataset.classes
+    fit = isinstance(numbers, list) and all(type(c) is int and 0 <= c < len(classes) for c in numbers)
+    if not fit or (numbers and (len(numbers) != len(rows) or len(rows) != len(body.get("rows", ())))):
+        raise Refusal(400, f"labels must be whole numbers from 0 to {len(classes) - 1}, one for each row, and each row once")
+    return [classes[c] for c in numbers]
+
+
+def trigger_name(value: str) -> str:
+    """`value` where it may be the id of a finding."""
+    if not _TRIGGER.fullmatch(value):
+        raise Refusal(400, "the pattern's name is not valid; it is t and a number")
+    return value
 
 
 def text(body: dict[str, Any], name: str, most: int, *, needed: bool = True) -> str:

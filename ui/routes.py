@@ -1,7 +1,8 @@
 """The HTTP routes that carry pixels, points and decisions past Streamlit's reruns.
 
 Everything is named by an inspection key (hex), a token (hex) or a row (integer); no path of a file is ever taken or
-given. GET reads only. POST writes decisions, and asks for JSON, the same origin and the write token.
+given. GET reads only. POST writes decisions (or sends what is too long for an address), and asks for JSON, the same
+origin and the write token.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ from starlette.types import Receive, Scope, Send
 from core.errors import UnreadableImage, UserError
 from core.types import ACTIONS, Inspection
 from ui.decision_feed import DecisionFeed, Feeds, Reviews
+from ui.finding_pictures import asked_png
+from ui.inspector_facts import inspector_item
+from ui.inspector_routes import view_response
 from ui.points import packed_points
 from ui.queue_items import queue_item
 from ui.request_checks import (
     Refusal,
     hex_name,
     json_body,
+    posted_labels,
+    posted_polygon,
     posted_rows,
     row_number,
     sender,
@@ -37,6 +43,7 @@ from ui.request_checks import (
     whole_number,
 )
 from ui.sprites import CELLS, MOST_IMAGES, image_png, sprite_png, thumb_png
+from ui.tiles import selected_rows, selection, tile_page
 
 MOST_ITEMS = 48
 MOST_NOTE = 2000
@@ -69,8 +76,13 @@ def make_routes(services: Services) -> list[Route]:
         Route("/api/points/{key}/{version}.bin", _Endpoint("GET", door.points)),
         Route("/api/thumb/{key}/{row}.png", _Endpoint("GET", functools.partial(door.picture, thumb_png))),
         Route("/api/image/{key}/{row}.png", _Endpoint("GET", functools.partial(door.picture, image_png))),
+        Route("/api/view/{key}/{row}/{name}.png", _Endpoint("GET", door.view)),
+        Route("/api/inspect/{key}/{row}", _Endpoint("GET", door.inspect)),
         Route("/api/sprite/{token}/{cell}.png", _Endpoint("GET", door.sprite)),
+        Route("/api/finding/{key}/{trigger}/{name}.png", _Endpoint("GET", door.finding)),
         Route("/api/queue/{key}/{token}", _Endpoint("GET", door.queue)),
+        Route("/api/tiles/{key}/{token}", _Endpoint("GET", door.tiles)),
+        Route("/api/select", _Endpoint("POST", door.select)),
         Route("/api/decisions/{key}", _Endpoint("GET", door.decisions)),
         Route("/api/decide", _Endpoint("POST", door.decide)),
         Route("/api/undo", _Endpoint("POST", door.undo)),
@@ -126,6 +138,20 @@ class _Door:
         name = quote(inspection.dataset.ids[row], safe="/", errors="surrogatepass")
         return Response(body, headers={"Cache-Control": _FOREVER, "X-Taster-Id": name}, media_type="image/png")
 
+    async def view(self, request: Request) -> Response:
+        return await view_response(self._inspection(request.path_params["key"]), request)
+
+    async def inspect(self, request: Request) -> Response:
+        inspection = self._inspection(request.path_params["key"])
+        row = row_number(request.path_params["row"], len(inspection.dataset))
+
+        def item() -> dict[str, Any]:
+            feed = self._feed(inspection)
+            feed.refresh()
+            return inspector_item(inspection, row, feed.state(row))
+
+        return _json(await _from_log(item))
+
     async def sprite(self, request: Request) -> Response:
         key, rows = token_rows(request.path_params["token"])
         inspection = self._inspection(key)
@@ -136,6 +162,36 @@ class _Door:
         token = request.path_params["token"]
         body, complete = await run_in_threadpool(sprite_png, inspection.dataset, token, rows, cell)
         return Response(body, headers={"Cache-Control": _FOREVER if complete else _NEVER}, media_type="image/png")
+
+    async def tiles(self, request: Request) -> Response:
+        inspection = self._inspection(request.path_params["key"])
+        key, rows = token_rows(request.path_params["token"])
+        if key != inspection.key:
+            raise Refusal(400, "this list of images belongs to another data set; reload the page")
+        start = whole_number(request.query_params.get("from", "0"), "from", 0, 2**40)
+        count = whole_number(request.query_params.get("count", "200"), "count", 1, MOST_IMAGES)
+        return _json({"total": len(rows), **await run_in_threadpool(tile_page, inspection, rows, start, count)})
+
+    async def select(self, request: Request) -> Response:
+        """The images inside a polygon on the map, and the first page of their gallery; writes nothing."""
+        body = await self._posted(request)
+        inspection = self._inspection(body.get("key"))
+        polygon = posted_polygon(body)
+        count = whole_number(str(body.get("count", "")), "count", 1, MOST_IMAGES)
+
+        def gather() -> dict[str, Any]:
+            rows = selected_rows(inspection, polygon)
+            return {**selection(inspection, rows), **tile_page(inspection, rows, 0, count)}
+
+        return _json(await run_in_threadpool(gather))
+
+    async def finding(self, request: Request) -> Response:
+        inspection = self._inspection(request.path_params["key"])
+        asked = request.path_params["trigger"], request.path_params["name"]
+        body, factor = await run_in_threadpool(asked_png, inspection, *asked)
+        # by how much the picture is amplified rides along: it may only be known once the images have been read
+        headers = {"Cache-Control": _NEVER, "X-Taster-Amplified": f"{factor:g}"}
+        return Response(body, headers=headers, media_type="image/png")
 
     async def queue(self, request: Request) -> Response:
         inspection = self._inspection(request.path_params["key"])
@@ -168,21 +224,24 @@ class _Door:
         action, label = body.get("action"), body.get("label", "")
         if action not in ACTIONS:
             raise Refusal(400, f"this action is not known; choose one of: {', '.join(ACTIONS)}")
-        if (action == "relabel") != (label != "") or (label and label not in inspection.dataset.classes):
-            raise Refusal(400, "label must be a class of this data set for relabel, and empty for any other action")
+        labels = posted_labels(body, rows, inspection)
+        named = label != ""
+        if (named and labels) or (action == "relabel") != bool(named or labels) or (named and label not in inspection.dataset.classes):
+            raise Refusal(400, "label must be a class of this data set for relabel (or labels one for each row), and empty for any other action")
         note = text(body, "note", MOST_NOTE, needed=False)
         ids = [inspection.dataset.ids[row] for row in rows]
+        wanted = {image: (action, name) for image, name in zip(ids, labels or [label] * len(ids), strict=True)}
         who = sender(body)
 
         def write() -> dict[str, Any]:
             digest = inspection.dataset.digest
             lines = self.services.reviews().decide(
-                digest, ids, action, label=label, note=note, score_version=inspection.key, **who
+                digest, ids, action, label=label, labels=labels, note=note, score_version=inspection.key, **who
             )
             # a number that was used for another decision: this one was NOT written, and the page must not believe so
-            if {line.image_id for line in lines} != set(ids) or any((x.action, x.label) != (action, label) for x in lines):
+            if {line.image_id: (line.action, line.label) for line in lines} != wanted:
                 raise Refusal(409, "this session has used that number for another decision; reload the page")
-            return {**self._feed(inspection).of_lines(lines), "saved": len(lines)}
+            return {**self._feed(inspection).of_lines(lines), "saved": len(lines), "event": lines[0].event}
 
         return _json(await _from_log(write))
 
@@ -190,9 +249,10 @@ class _Door:
         body = await self._posted(request)
         inspection = self._inspection(body.get("key"))
         who = sender(body)
+        event = text(body, "event", 64, needed=False) or None
 
         def write() -> dict[str, Any]:
-            lines = self.services.reviews().undo(tuple(self.services.lineage(inspection.key)), **who)
+            lines = self.services.reviews().undo(tuple(self.services.lineage(inspection.key)), event=event, **who)
             if any(line.action != "undo" for line in lines):
                 raise Refusal(409, "this session has used that number for a decision; reload the page")
             return {**self._feed(inspection).of_lines(lines), "saved": len(lines)}

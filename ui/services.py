@@ -26,7 +26,7 @@ from core.types import Inspection
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_INSPECTIONS = 4
-_STAGE_FILES = ("rows.json", "similarity.npy", "scores.json", "map.json")
+_STAGE_FILES = ("rows.json", "similarity.npy", "scores.json", "fused.json", "map.json")
 
 
 @dataclass

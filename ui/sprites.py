@@ -26,7 +26,6 @@ CELLS = (32, 64, 96)
 MOST_IMAGES = 400
 THUMB_SIDE = 96
 IMAGE_SIDE = 1024
-WARM_AFTER = 0.1  # seconds
 CACHE_BYTES = 64 * 2**20
 # a relabel queue may name every row of a large set, so the register is bounded by rows as well as by tokens
 _MOST_TOKENS = 20_000
@@ -214,15 +213,6 @@ def sprite_png(dataset: Dataset, token: str, rows: Int64, cell: int) -> tuple[by
     if complete:
         _sprites.put(name, body)
     return body, complete
-
-
-def warm_sprite(dataset: Dataset, key: str, rows: Int64, cell: int) -> None:
-    """Pack the sprite of `rows` in the background, shortly after the page in view has had its own."""
-    token = register_rows(key, rows)
-    if _sprites.get((token, cell, len(rows))) is None:
-        timer = threading.Timer(WARM_AFTER, sprite_png, (dataset, token, np.asarray(rows), cell))
-        timer.daemon = True
-        timer.start()
 
 
 def sprite_url(token: str, cell: int) -> str:

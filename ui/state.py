@@ -41,6 +41,8 @@ def writer() -> Writer:
 
 def remember_view(page: str, selection: str = "") -> None:
     """Keep `?dataset=…&page=…&sel=…` in the address bar in step with what is shown."""
+    # what a page writes itself is never read back as if an address had asked for it
+    st.session_state.setdefault("asked_view", {}).setdefault(page, selection)
     wanted = {"dataset": current_key() or "", "page": page, "sel": selection}
     for name, value in wanted.items():
         if value and st.query_params.get(name) != value:

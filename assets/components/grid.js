@@ -16,22 +16,26 @@ class Grid {
     this.at = 0;
     this.anchor = 0;
     this.nodes = [];
+    this.page = EMPTY_PAGE;
     this.decisions = new Decisions((rows) => this.redraw(rows), () => this.saved?.show());
     this.saved = savedLine(this.decisions);
+    this.pages = new Pages(this);
+    this.walk = new TileWalk(this);
     this.build();
     this.large = new LargeView(this);
     this.picker = new ClassPicker(root, (name) => this.decide("relabel", name), () => this.focusTile(this.at));
     root.addEventListener("keydown", this.onKey = (event) => this.key(event));
-    this.resizer = new ResizeObserver(() => this.lines = null);
+    this.resizer = new ResizeObserver(() => this.walk.forget());
     this.resizer.observe(root);
   }
 
   build() {
     this.root.classList.add("grid");
+    this.heading = el("div", { class: "heading", hidden: true });
     this.total = el("span", { class: "muted" });
     this.tiles = el("div", { class: "tiles", role: "listbox", "aria-multiselectable": "true", "aria-label": "Images" });
     this.tiles.addEventListener("click", (event) => this.click(event));
-    this.tiles.addEventListener("dblclick", (event) => { const i = this.indexOf(event); if (i >= 0) this.large.open(i); });
+    this.tiles.addEventListener("dblclick", (event) => this.doubled(event));
     this.tiles.addEventListener("focusin", (event) => { const i = this.indexOf(event); if (i >= 0) this.rove(i); });
     this.smooth = el("button", { text: "Smooth", "aria-pressed": "false", title: "Blur between pixels; off shows every pixel as it is", onclick: () => this.setSmooth() });
     this.sizes = Object.keys(SIZES).map((size) => el("button", { text: size, title: `Tile size ${size}`, "aria-pressed": String(size === this.size), onclick: () => this.setSize(size) }));
@@ -41,9 +45,12 @@ class Grid {
     this.actions = BAR.map(([key, text, action, title]) => this.barButton(key, text, `${title} (${key.toUpperCase()})`, () => this.decide(action)));
     this.other = this.barButton("o", "Relabel to…", "Choose any class (O)", () => this.pick());
     const undo = this.barButton("u", "Undo", "Take back your last decision (U)", () => this.undo());
+    const [top, foot] = this.pages.pagers;
     this.root.append(
-      el("div", { class: "tools" }, this.total, all, none, el("span", { class: "spacer" }), this.smooth, el("span", { class: "group", role: "group", "aria-label": "Tile size" }, ...this.sizes)),
+      this.heading,
+      el("div", { class: "tools" }, this.total, all, none, el("span", { class: "spacer" }), top.node, el("span", { class: "spacer" }), this.smooth, el("span", { class: "group", role: "group", "aria-label": "Tile size" }, ...this.sizes)),
       this.tiles,
+      foot.node,
       el("div", { class: "bar" }, this.count, ...this.actions, this.other, undo, el("span", { class: "spacer" }), this.saved.line),
     );
   }
@@ -55,53 +62,67 @@ class Grid {
   update(api) {
     this.api = api;
     readTheme(this.root);
-    const before = this.data;
     this.data = api.data;
     this.decisions.configure(this.data.write, this.data.key);
-    if (before?.token !== this.data.token || before?.sprite_url !== this.data.sprite_url || JSON.stringify(before?.tiles) !== JSON.stringify(this.data.tiles)) this.draw();
+    this.pages.update(this.data);
   }
 
   // ---- drawing
 
-  draw() {
-    const { rows, threshold_at: cut, selected } = this.data;
+  draw(page) {
+    const { threshold_at: line, selected, heading, total } = this.pages.list, { rows } = this.page = page;
+    const onTile = this.nodes.includes(this.root.getRootNode().activeElement);
     this.selected = new Set((selected || []).map((row) => rows.indexOf(row)).filter((i) => i >= 0));
     this.at = this.anchor = 0;
     this.root.removeAttribute("data-taster-ready");
     // asked for first, so that the picture travels while the tiles are built
-    this.awaitSprite();
+    this.awaitSprite(page);
     this.nodes = rows.map((_, i) => drawTile(this, i));
-    const parts = [...this.nodes];
-    if (cut !== null && cut !== undefined && cut >= 0 && cut <= rows.length) parts.splice(cut, 0, el("div", { class: "threshold", role: "separator", text: "above: suspicious · below: not" }));
-    this.tiles.replaceChildren(...(rows.length ? parts : [el("div", { class: "empty", text: "No images here. Change the filter to see some." })]));
+    const parts = [...this.nodes], cut = (line ?? -1) - page.from;
+    // at the seam of two pages the line opens the second
+    if (cut >= 0 && cut <= rows.length && (cut < rows.length || page.from + cut === total)) parts.splice(cut, 0, el("div", { class: "threshold", role: "separator", text: "above: suspicious · below: not" }));
+    this.tiles.replaceChildren(...(rows.length ? parts : [el("div", { class: "empty", text: this.data.empty })]));
+    this.root.classList.toggle("bare", !rows.length);
+    this.heading.textContent = heading || "";
+    this.heading.hidden = !heading;
     this.layout();
     this.redraw(rows);
     this.showSelection();
+    if (onTile) this.toTop(this.focusTile(0));
   }
+
+  toTop() { this.root.scrollIntoView({ block: "start" }); }
 
   layout() {
     const side = this.data.cell * wholeFactor(this.data.cell, SIZES[this.size]);
-    this.tiles.style.gridTemplateColumns = this.data.rows.length ? `repeat(auto-fill, minmax(${Math.max(96, side) + 14}px, 1fr))` : "1fr";
-    this.lines = null;
+    this.tiles.style.setProperty("--side", `${side}px`);
+    this.tiles.style.gridTemplateColumns = this.page.rows.length ? `repeat(auto-fill, minmax(${Math.max(96, side) + 14}px, 1fr))` : "1fr";
+    this.walk.forget();
   }
 
-  awaitSprite() {
-    const url = this.data.sprite_url, sprite = new Image();
-    const ready = () => {
-      if (url !== this.data.sprite_url) return;
-      this.root.setAttribute("data-taster-ready", "1");
-      performance.mark("taster-grid-painted");
-    };
-    if (!this.data.rows.length) return ready();
-    sprite.onload = () => requestAnimationFrame(ready);
-    sprite.onerror = () => { this.total.textContent = "The images could not be loaded. Reload the page."; };
-    sprite.src = url;
+  async awaitSprite(page) {
+    if (!page.rows.length) return;
+    try {
+      await this.pages.sprite(page);
+    } catch {
+      if (page === this.page) this.say("The images could not be loaded. Reload the page.");
+      return;
+    }
+    // the second frame begins when the first is on its way to the screen
+    requestAnimationFrame(() => requestAnimationFrame(() => { if (page === this.page) this.painted(); }));
+  }
+
+  painted() {
+    this.root.setAttribute("data-taster-ready", "1");
+    performance.mark("taster-grid-painted");
+    this.pages.painted();
+    this.pages.ahead();
   }
 
   redraw(rows) {
     if (!this.data) return;
     const wanted = new Set(rows);
-    this.data.rows.forEach((row, i) => { if (wanted.has(row)) drawFoot(this.nodes[i], this.data.tiles[i], this.decisions.shown(row), this.decisions.reviewer); });
+    this.page.rows.forEach((row, i) => { if (wanted.has(row)) drawFoot(this.nodes[i], this.page.tiles[i], this.decisions.shown(row), this.decisions.reviewer); });
     if (this.large.dialog.open) { this.large.show(this.large.at); this.large.fit(); }
     this.announceLater();
   }
@@ -110,13 +131,11 @@ class Grid {
     this.size = size;
     this.sizes.forEach((button) => button.setAttribute("aria-pressed", String(button.textContent === size)));
     const factor = wholeFactor(this.data.cell, SIZES[size]);
-    this.nodes.forEach((node, i) => paintCell(node.querySelector(".pic"), this.data.sprite_url, this.nodes.length, this.data.cell, i, factor));
+    this.nodes.forEach((node, i) => paintCell(node.querySelector(".pic"), this.page.sprite_url, this.nodes.length, this.data.cell, i, factor));
     this.layout();
   }
 
-  setSmooth() {
-    this.smooth.setAttribute("aria-pressed", String(this.root.classList.toggle("smooth")));
-  }
+  setSmooth() { this.smooth.setAttribute("aria-pressed", String(this.root.classList.toggle("smooth"))); }
 
   // ---- choosing
 
@@ -161,7 +180,8 @@ class Grid {
 
   showSelection() {
     this.nodes.forEach((node, i) => node.setAttribute("aria-selected", String(this.selected.has(i))));
-    this.total.textContent = plural(this.nodes.length, "image");
+    const { from } = this.page, { total } = this.pages.list, n = this.nodes.length;
+    this.total.textContent = n < total ? `${(from + 1).toLocaleString("en")}–${(from + n).toLocaleString("en")} of ${plural(total, "image")}` : plural(n, "image");
     this.count.textContent = this.selected.size ? `${this.selected.size} selected` : "None selected";
     for (const button of [...this.actions, this.other]) button.disabled = !this.selected.size;
   }
@@ -169,9 +189,25 @@ class Grid {
   click(event) {
     const i = this.indexOf(event);
     if (i < 0) return;
+    if (event.target.closest(".look")) return this.inspect(i);
     if (event.shiftKey) this.selectRange(i);
     else this.toggle(i);
     this.focusTile(i);
+  }
+
+  doubled(event) {
+    const i = this.indexOf(event);
+    if (i < 0 || event.target.closest(".look")) return;
+    if (this.data.inspectable) this.inspect(i);
+    else this.large.open(i);
+  }
+
+  /* Asks the page for everything about one image. The number of the page goes first: heard later, it would shut what opens. */
+  inspect(i) {
+    if (!this.data.inspectable || !this.nodes[i]) return;
+    this.focusTile(i);
+    this.pages.report();
+    this.api.setTriggerValue("inspect", { row: this.page.rows[i] });
   }
 
   // ---- keys
@@ -196,62 +232,31 @@ class Grid {
     else if (key === "Escape") this.selectNone();
     else if (key === " " && onTile) this.toggle(this.at);
     else if (key === "Enter" && onTile) this.large.open(this.at);
+    else if (key === "i" && onTile) this.inspect(this.at);
     else return false;
     return true;
   }
 
   moveKey(event) {
-    const to = this.target(event.key);
+    const turn = { PageDown: 1, PageUp: -1 }[event.key];
+    if (turn && this.pages.last > 1) {
+      if (!event.repeat) this.pages.go(this.pages.wanted + turn);
+      return true;
+    }
+    const to = this.walk.target(event.key);
     if (to === null || event.ctrlKey || event.metaKey || event.altKey) return false;
     this.focusTile(to);
     if (event.shiftKey) this.selectRange(to);
     return true;
   }
 
-  target(key) {
-    const last = this.nodes.length - 1;
-    if (key === "Home") return 0;
-    if (key === "End") return last;
-    if (key === "ArrowRight") return Math.min(last, this.at + 1);
-    if (key === "ArrowLeft") return Math.max(0, this.at - 1);
-    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: this.page(), PageUp: -this.page() }[key];
-    return step === undefined ? null : this.vertical(step);
-  }
-
-  page() {
-    return Math.max(1, Math.floor(window.innerHeight / (this.nodes[0].offsetHeight + 8)) - 1);
-  }
-
-  /* The tile `step` lines away that lies nearest to the column of this one (the threshold breaks lines short). */
-  vertical(step) {
-    this.lines ??= [...this.groupLines().values()];
-    const line = this.lines.findIndex((tiles) => tiles.includes(this.at));
-    const there = this.lines[Math.max(0, Math.min(this.lines.length - 1, line + step))];
-    const left = this.nodes[this.at].offsetLeft;
-    return there.reduce((best, i) => (Math.abs(this.nodes[i].offsetLeft - left) < Math.abs(this.nodes[best].offsetLeft - left) ? i : best));
-  }
-
-  groupLines() {
-    const lines = new Map();
-    this.nodes.forEach((node, i) => lines.set(node.offsetTop, [...(lines.get(node.offsetTop) || []), i]));
-    return lines;
-  }
-
   // ---- deciding
 
-  /* One event for each (action, label), because that is what one line of the log can say; undo takes back one. */
   decide(action, label = "") {
     if (!this.selected.size) return;
     if (!this.decisions.reviewer) return this.say("Enter your name in the sidebar first");
-    const groups = new Map();
-    let without = 0;
-    for (const i of [...this.selected].sort((a, b) => a - b)) {
-      const tile = this.data.tiles[i];
-      const what = action === "accept" ? acceptOf(tile) : { action, label };
-      if (!what) { without += 1; continue; }
-      const name = JSON.stringify([what.action, what.label]);
-      groups.set(name, [...(groups.get(name) || []), this.data.rows[i]]);
-    }
+    const chosen = [...this.selected].sort((a, b) => a - b).map((i) => [this.page.rows[i], this.page.tiles[i]]);
+    const { groups, without } = groupsOf(chosen, action, label);
     for (const [name, rows] of groups) this.decisions.decide(rows, ...JSON.parse(name));
     this.selectNone();
     if (without) this.say(`${plural(without, "image")} left undecided: no suggestion`);
@@ -262,9 +267,7 @@ class Grid {
     this.decisions.undo();
   }
 
-  pick() {
-    if (this.selected.size) this.picker.open(this.other, this.data.classes);
-  }
+  pick() { if (this.selected.size) this.picker.open(this.other, this.data.classes); }
 
   say(words) {
     this.saved.line.className = "saved bad";
@@ -285,15 +288,10 @@ class Grid {
   destroy() {
     clearTimeout(this.idle);
     this.resizer.disconnect();
+    this.pages.close();
     this.root.removeEventListener("keydown", this.onKey);
     this.decisions.close();
   }
-}
-
-/* What accepting means for one image: its suggested label, or its own where they agree; null without a suggestion. */
-function acceptOf(tile) {
-  if (tile.suggested === null || tile.suggested === undefined) return null;
-  return tile.suggested === tile.given ? { action: "keep", label: "" } : { action: "relabel", label: tile.suggested };
 }
 
 export default (api) => mountOnce(api, (root) => new Grid(root));

@@ -3,17 +3,19 @@
 const SIZES = { S: 64, M: 96, L: 192 };
 
 function drawTile(grid, i) {
-  const { data } = grid, tile = data.tiles[i];
+  const { data, page } = grid, tile = page.tiles[i];
   const score = tile.score === null || tile.score === undefined ? "" : tile.score.toFixed(2);
   const node = el("div", { class: "tile", role: "option", tabindex: i === 0 ? 0 : -1, "aria-selected": "false", "data-i": i });
   const picture = el("div", { class: "pic pixels" });
-  paintCell(picture, data.sprite_url, data.rows.length, data.cell, i, wholeFactor(data.cell, SIZES[grid.size]));
-  node.append(
+  paintCell(picture, page.sprite_url, page.rows.length, data.cell, i, wholeFactor(data.cell, SIZES[grid.size]));
+  // append would write a null as text
+  node.append(...[
     el("div", { class: "top" }, el("span", { class: "box", "aria-hidden": "true" }), el("span", { class: "score", text: score, title: "Suspicion, 0 to 1" })),
     picture,
+    data.inspectable ? el("button", { class: "look", tabindex: -1, title: "All about this image (I, or double-click)", "aria-label": "All about this image" }) : null,
     el("div", { class: "labels" }, el("div", {}, el("span", { class: "name", text: tile.given ?? "unlabelled" })), suggestionLine(tile)),
     el("div", { class: "foot" }),
-  );
+  ].filter(Boolean));
   return node;
 }
 
@@ -34,6 +36,25 @@ function drawFoot(node, tile, state, me) {
   node.classList.toggle("done", Boolean(state.action));
   const said = state.action ? `, decided: ${decisionWords(state)}` : "";
   node.setAttribute("aria-label", `${tile.id}, label ${tile.given ?? "none"}, suggestion ${tile.suggested ?? "none"}${said}`);
+}
+
+/* What accepting means for one image: its suggested label, or its own where they agree; null without a suggestion. */
+function acceptOf(tile) {
+  if (tile.suggested === null || tile.suggested === undefined) return null;
+  return tile.suggested === tile.given ? { action: "keep", label: "" } : { action: "relabel", label: tile.suggested };
+}
+
+/* One event for each (action, label), because that is what one line of the log can say; undo takes back one. */
+function groupsOf(chosen, action, label) {
+  const groups = new Map();
+  let without = 0;
+  for (const [row, tile] of chosen) {
+    const what = action === "accept" ? acceptOf(tile) : { action, label };
+    if (!what) { without += 1; continue; }
+    const name = JSON.stringify([what.action, what.label]);
+    groups.set(name, [...(groups.get(name) || []), row]);
+  }
+  return { groups, without };
 }
 
 /* One image as large as whole pixels allow, in a dialog of its own. */
@@ -69,16 +90,19 @@ class LargeView {
     this.fit();
   }
 
-  move(step) {
-    this.show(Math.max(0, Math.min(this.grid.data.rows.length - 1, this.at + step)));
+  /* On to the page before or after at either end. */
+  async move(step) {
+    const to = this.at + step, { page, pages } = this.grid;
+    if (to >= 0 && to < page.rows.length) this.show(to);
+    else if (await pages.go(pages.number + step)) this.show(step > 0 ? 0 : this.grid.page.rows.length - 1);
   }
 
   show(i) {
     this.at = i;
-    const { data, decisions } = this.grid, tile = data.tiles[i];
-    this.image.src = `/api/image/${data.key}/${data.rows[i]}.png`;
-    this.title.textContent = `${i + 1} of ${data.rows.length}`;
-    const state = decisions.shown(data.rows[i]);
+    const { data, decisions, page } = this.grid, tile = page.tiles[i];
+    this.image.src = `/api/image/${data.key}/${page.rows[i]}.png`;
+    this.title.textContent = `${(page.from + i + 1).toLocaleString("en")} of ${this.grid.pages.list.total.toLocaleString("en")}`;
+    const state = decisions.shown(page.rows[i]);
     const facts = [
       ["Image", tile.id],
       ["Given label", tile.given ?? "none"],
@@ -102,7 +126,10 @@ class LargeView {
   onKey(event) {
     event.stopPropagation();
     const key = event.key;
-    if (key === "ArrowRight" || key === "ArrowDown") this.move(1);
+    if (commandKey(event) === "i" && this.grid.data.inspectable) {
+      this.dialog.close();
+      this.grid.inspect(this.at);
+    } else if (key === "ArrowRight" || key === "ArrowDown") this.move(1);
     else if (key === "ArrowLeft" || key === "ArrowUp") this.move(-1);
     else if (key === " " && !event.repeat && event.composedPath()[0].tagName !== "BUTTON") {
       this.grid.toggle(this.at);

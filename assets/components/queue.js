@@ -193,9 +193,17 @@ class Queue {
     else if (key === "a" && item.suggested !== null) this.relabel(item.suggested);
     else if (PLAIN[key]) this.decide(PLAIN[key]);
     else if (/^[1-9]$/.test(key) && digit) this.relabel(digit.label);
+    else if (key === "i") this.inspect();
     else if (key === "o") this.painted && this.picker.open(this.view.other, this.data.classes);
     else return false;
     return true;
+  }
+
+  /* The page opens the inspector; the queue stays where it is. */
+  inspect() {
+    // telling of the progress now would be a rerun, and close what is just being opened
+    if (this.idle) this.announceLater();
+    this.api.setTriggerValue("inspect", this.rows[this.at]);
   }
 
   step(by) {
@@ -257,7 +265,8 @@ class Queue {
 
   announce() {
     clearTimeout(this.idle);
-    // what is still on its way is not in the database yet, so a count would be wrong
+    // what is still on its way is not in the database yet, so a count would be wrong; a rerun would close a dialog
+    if (document.querySelector('[role="dialog"]')) return this.announceLater();
     if (this.decisions.status().pending) return this.announceLater();
     if (!this.data.announce || this.announced === this.decisions.lastSaved || !this.decisions.lastSaved) return;
     this.announced = this.decisions.lastSaved;

@@ -46,7 +46,7 @@ class QueueView {
     this.main[0].classList.add("lead");
     this.digits = Array.from({ length: 9 }, (_, i) => button(String(i + 1), "", "Relabel"));
     this.other = button("o", "Any class…", "Choose any class");
-    const around = [button("u", "Undo", "Take back your last decision"), button("ArrowLeft", "Back", "Previous image, undecided", "←"), button("ArrowRight", "Skip", "Next image, without deciding", "→")];
+    const around = [button("u", "Undo", "Take back your last decision"), button("ArrowLeft", "Back", "Previous image, undecided", "←"), button("ArrowRight", "Skip", "Next image, without deciding", "→"), button("i", "Look closely", "Everything known about this image")];
     const line = () => el("span", { class: "line" });
     this.acts.append(...this.main, line(), ...this.digits, this.other, line(), ...around);
   }

@@ -13,6 +13,7 @@ class ScatterMap {
     this.build();
     this.hand = new MapHand(this.plot, this);
     this.hoverCard = new HoverCard(this.plot);
+    this.teller = new Teller(this);
     this.decisions = new Decisions((rows) => this.decided(rows), () => {});
     this.cloud = new PointCloud(this.canvas);
     this.canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -113,10 +114,13 @@ class ScatterMap {
   select(polygon, tool) {
     if (!polygon && !this.polygon) { this.entry = null; return this.recolour(); }
     // hundredths of a quantised step are finer than a pixel at the largest zoom
-    this.show(polygon && polygon.map((p) => p.map((v) => Math.round(v * 100) / 100)));
-    const nonce = randomHex(6);
-    this.nonces.add(nonce);
-    this.api.setStateValue("selection", this.polygon ? { polygon: this.polygon, tool, n_selected: this.nSelected(), nonce } : null);
+    const drawn = polygon && polygon.length >= 3 ? polygon.map((p) => p.map((v) => Math.round(v * 100) / 100)) : null;
+    const nonce = drawn ? randomHex(6) : null;
+    if (nonce) this.nonces.add(nonce);
+    // before the points are coloured anew: the answer travels meanwhile
+    const followed = this.teller.ahead(drawn, nonce);
+    this.show(drawn);
+    this.teller.python(drawn ? { polygon: drawn, tool, n_selected: this.nSelected(), nonce } : null, followed);
   }
 
   nSelected() { return this.mask ? this.mask.reduce((sum, hit) => sum + hit, 0) : 0; }
@@ -275,6 +279,7 @@ class ScatterMap {
     this.resizer.disconnect();
     this.hand.close();
     this.hoverCard.close();
+    this.teller.close();
     this.decisions.close();
     this.cloud.free();
   }

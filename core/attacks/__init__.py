@@ -14,14 +14,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.attacks.adaptive_blend import ADAPTIVE_BLEND
+from core.attacks.adaptive_patch import ADAPTIVE_PATCH
 from core.attacks.all_to_all import ALL_TO_ALL
 from core.attacks.badnets import BADNETS
-from core.attacks.base import Alter, Attack, Change, Scene, Setting
+from core.attacks.base import Alter, Attack, Change, Scene, Setting, class_index
 from core.attacks.blended import BLENDED
 from core.attacks.clean_label import CLEAN_LABEL
 from core.attacks.label_file import LABEL_FILE
+from core.attacks.moving_patch import MOVING_PATCH
+from core.attacks.noise_specific import NOISE_SPECIFIC
 from core.attacks.pair_flip import PAIR_FLIP
 from core.attacks.sig import SIG, SIG_CLEAN_LABEL
+from core.attacks.source_specific import SOURCE_SPECIFIC
 from core.attacks.symmetric import SYMMETRIC
 from core.attacks.wanet import WANET
 from core.attacks.write import write_poisoned
@@ -40,6 +45,11 @@ ATTACKS: dict[str, Attack] = {
         WANET,
         CLEAN_LABEL,
         ALL_TO_ALL,
+        SOURCE_SPECIFIC,
+        ADAPTIVE_BLEND,
+        ADAPTIVE_PATCH,
+        MOVING_PATCH,
+        NOISE_SPECIFIC,
         SYMMETRIC,
         PAIR_FLIP,
         LABEL_FILE,
@@ -52,6 +62,7 @@ ALIASES: dict[str, str] = {
     "label_consistent": "clean_label",
     "sig_clean": "sig_clean_label",
     "a2a": "all_to_all",
+    "tact": "source_specific",
     "pairflip": "pair_flip",
     "symmetric_noise": "symmetric",
     "labels": "label_file",
@@ -113,7 +124,7 @@ def apply_attack(
         dataset=dataset,
         eligible=_eligible(dataset, exclude_poisoned),
         rate=_checked_rate(rate, card),
-        target=_target_index(target, dataset),
+        target=0 if target is None else class_index("target", target, dataset),
         seed=_checked_seed(seed),
         settings=chosen_settings,
         labels_file=labels_file,
@@ -149,13 +160,11 @@ def _changed(scene: Scene, attack: Attack, change: Change) -> Dataset:
     labels, poisoned = old.labels.copy(), np.zeros(len(old), dtype=bool)
     labels[change.rows] = change.labels
     poisoned[change.rows] = True
-    truth = Truth(poisoned, old.labels.copy())
-    if old.truth is not None:
-        truth = Truth(poisoned | old.truth.is_poisoned, old.truth.original_labels)
+    truth = _truth(old, poisoned, change)
     digests = old.image_digests
     new = replace(old, name=f"{old.name} + {attack.name}", labels=labels, truth=truth)
     if change.alter is not None:
-        overlay = Overlay(old, frozenset(change.rows.tolist()), change.alter)
+        overlay = Overlay(old, frozenset([*change.rows.tolist(), *change.covers.tolist()]), change.alter)
         with suppress(UnreadableImage):  # whoever reads it will be told; here only the recipe is tried
             overlay.load(int(change.rows[0]))
         digests = _digests(scene, attack, change)
@@ -163,11 +172,22 @@ def _changed(scene: Scene, attack: Attack, change: Change) -> Dataset:
     return replace(new, digest=content_digest(old.ids, labels, old.classes, digests))
 
 
+def _truth(old: Dataset, poisoned: Bool, change: Change) -> Truth:
+    """What the attack did, on top of what the data set brings; a cover that is poisoned later is a cover no more."""
+    covers, originals = np.zeros(len(old), dtype=bool), old.labels.copy()
+    covers[change.covers] = True
+    if old.truth is not None:
+        poisoned, originals = poisoned | old.truth.is_poisoned, old.truth.original_labels
+        covers |= old.truth.is_cover if old.truth.is_cover is not None else False
+    covers &= ~poisoned
+    return Truth(poisoned, originals, covers if covers.any() else None)
+
+
 def _digests(scene: Scene, attack: Attack, change: Change) -> UInt8:
     """Image digests after the attack, without drawing a pixel: what went in and the recipe decide what comes out."""
     recipe = json.dumps([attack.name, dict(scene.settings), scene.seed], sort_keys=True).encode()
     digests: UInt8 = scene.dataset.image_digests.copy()
-    for row in change.rows.tolist():
+    for row in [*change.rows.tolist(), *change.covers.tolist()]:
         h = blake2b(digests[row].tobytes() + recipe, digest_size=DIGEST_BYTES)
         if change.per_row:
             h.update(str(row).encode())
@@ -197,20 +217,6 @@ def _checked_seed(seed: int) -> int:
     if value < 0:
         raise UserError(f"seed {value} is negative", "a seed is a whole number from 0 upwards")
     return value
-
-
-def _target_index(target: int | str | None, dataset: Dataset) -> int:
-    """Index of the target class; a name wins over a number, so that a class called "7" can be named."""
-    classes = dataset.classes
-    if target is None:
-        return 0
-    if isinstance(target, str) and target in classes:
-        return classes.index(target)
-    text = str(target).strip()
-    if text.isascii() and text.isdigit() and int(text) < len(classes):
-        return int(text)
-    names = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
-    raise UserError(f"target {str(target)!r} is no class", f"choose 0…{len(classes) - 1} or one of: {names}")
 
 
 def _typed(name: str, value: object, default: Setting) -> Setting:

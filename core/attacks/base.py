@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -56,12 +56,14 @@ class Change:
     rows: int64 (m,), the changed rows, ascending.  labels: int64 (m,), their new labels (may be the old ones).
     alter: the trigger, or None where pixels stay as they are.
     per_row: `alter` gives different pixels for the same image in different rows.
+    covers: int64 (c,), rows that get the trigger too but keep their label; none of `rows`. They are no poison.
     """
 
     rows: Int64
     labels: Int64
     alter: Alter | None = None
     per_row: bool = False
+    covers: Int64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,21 @@ def need_two_classes(scene: Scene) -> None:
         raise UserError(
             f"the data set has {scene.n_classes} class(es)", "a wrong label needs at least two", "choose another source"
         )
+
+
+def class_index(what: str, value: int | str, dataset: Dataset) -> int:
+    """Index of the class `value`; a name wins over a number, so that a class called "7" can be named.
+
+    `what` says in the error what the class is for: "target", "source".
+    """
+    classes = dataset.classes
+    if isinstance(value, str) and value in classes:
+        return classes.index(value)
+    text = str(value).strip()
+    if text.isascii() and text.isdigit() and int(text) < len(classes):
+        return int(text)
+    names = ", ".join(classes[:10]) + (", …" if len(classes) > 10 else "")
+    raise UserError(f"{what} {str(value)!r} is no class", f"choose 0…{len(classes) - 1} or one of: {names}")
 
 
 def number(settings: Settings, name: str, low: float, high: float) -> float:

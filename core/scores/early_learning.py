@@ -1,0 +1,20 @@
+"""Early learning: how much lower the loss of the given label is after one epoch than is usual in the class.
+
+Li et al., *Anti-backdoor learning: training clean models on poisoned data*, NeurIPS 2021 (arXiv 2110.11571): a
+backdoor is learnt before content, so the rows of lowest loss early in training are isolated. They train 20 epochs with
+a loss floor of 0.5; here one epoch of a small network does, on high-passed images. Measuring from the class's median is
+ours: easy classes would lead otherwise. Misses triggers learnt slowly; ranks clean images that are easy beside poison.
+"""
+
+from __future__ import annotations
+
+from core.scores.by_class import Probed, above_class
+from core.types import Float32, Int64
+
+
+def early_learning(probe: Probed, labels: Int64, classes: int) -> Float32:
+    """Median loss of the class − loss of the row after the first epoch (nats), float32 (n,); higher = more suspicious.
+
+    Needs `Probe.early_loss`. NaN for unlabelled rows and where no network was trained.
+    """
+    return above_class(-probe.early_loss, labels, classes)

@@ -1,0 +1,34 @@
+"""Spectral signatures: the squared projection on the top singular vector of each class's centred activations.
+
+Tran, Li & Madry, *Spectral signatures in backdoor attacks*, NeurIPS 2018 (arXiv 1811.00636). They remove the top
+1.5·ε of every class, which takes the rate; ours ranks all classes together, and tells the square in medians of the
+set (not of the class: that its class is widened is part of what marks a poisoned row). Misses poison whose direction is not the class's widest, which is usual below some 5 % of a class; ranks
+rare but honest images of a class high.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.scores.by_class import Float64, Probed, principal, scored_by_class
+from core.types import Float32, Int64
+
+
+def spectral_signature(probe: Probed, labels: Int64, classes: int) -> Float32:
+    """((x − class mean)·v)² / its median over the set, float32 (n,) ≥ 0; higher = more suspicious.
+
+    Needs `Probe.features`. NaN for unlabelled rows and classes of fewer than three rows.
+    """
+    squared = scored_by_class(probe, labels, classes, _squared, fewest=3)
+    known = squared[np.isfinite(squared)]
+    if len(known) == 0:
+        return squared
+    # more than half of the rows may share their place; the mean then stands in for the median
+    usual = max(float(np.median(known)), 1e-6 * float(known.mean()), 1e-12)
+    return np.asarray(squared / usual, dtype=np.float32)
+
+
+def _squared(features: Float64) -> Float64:
+    projected, variances = principal(features, 1)
+    # without an axis, all rows are alike
+    return np.asarray(projected[:, 0] ** 2) if len(variances) else np.zeros(len(features))

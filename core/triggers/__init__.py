@@ -1,0 +1,18 @@
+"""Trigger mining: patterns that predict a label although they are no content, and the rows that carry them.
+
+The principle. A trigger is a rare component that some rows of one label share and that nothing else in the set has. So
+(1) look at the images where content is faint: fine detail, whitened, so that what natural images have in common
+is quiet and a planted pattern is loud (core/triggers/spaces.py);
+(2) guess directions in which some rows of a class stand out as natural rows do not (seeds.py);
+(3) sharpen each guess by turns: rows of one half of the class make the direction, rows of the other half are
+measured by it, and those that stand out make the next one, so no row ever votes for itself (pursuit.py);
+(4) believe it only where the carriers stand apart from a bulk that behaves like every other class, where both halves
+found the same pattern, and where the carriers' content differs, for a cluster of near-duplicates shares
+everything and not only a pattern (judge.py).
+No clean data, no poison rate, no truth. Blind to: triggers of a few images, sample-specific noise below the noise of
+JPEG, triggers made of ordinary content (sunglasses on faces).
+"""
+
+from core.triggers.search import Mined, mine
+
+__all__ = ["Mined", "mine"]

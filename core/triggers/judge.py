@@ -1,0 +1,104 @@
+"""Believe a guess or not: do the carriers stand apart, is the pattern reproducible, is it more than shared content?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from core.triggers.pursuit import Pursued
+from core.triggers.separation import Separation
+from core.triggers.spaces import batches
+from core.types import Float32, Int64, UInt8
+
+LEAST_AGREEMENT = 0.3
+LEAST_CARRIERS = 8
+APART = 1.6
+LEAST_GAP = 4.0
+ALIKE = 0.12
+MOST_COMPARED = 500
+NEIGHBOURS = 20
+CHUNK = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One guess about one class, measured. rows: int64 (n,) of the class.  alike, usual: mean correlation of the
+    carriers' coarse pictures, and of the class's."""
+
+    label: int
+    space: str
+    rows: Int64
+    found: Pursued
+    split: Separation
+    alike: float
+    usual: float
+
+    @property
+    def chance(self) -> NDArray[np.float64]:
+        """P(carries) of `rows`."""
+        return self.split.chance(self.found.scores.double().cpu().numpy())
+
+    @property
+    def carriers(self) -> Int64:
+        """Rows that carry it, strongest first."""
+        scores = self.found.scores.cpu().numpy()
+        on = np.flatnonzero(scores >= self.split.threshold)
+        return np.asarray(self.rows[on[np.argsort(-scores[on], kind="stable")]])
+
+    @property
+    def quality(self) -> float:
+        """How cleanly carriers and the rest part, in the carriers' own deviations."""
+        return (self.split.centre - self.split.natural) / self.split.spread
+
+    def stands_apart(self) -> bool:
+        """Reproducible, numerous, and apart from a bulk that behaves as the rest does."""
+        s = self.split
+        if self.found.agreement < LEAST_AGREEMENT or s.carriers < LEAST_CARRIERS or len(self.carriers) < LEAST_CARRIERS:
+            return False
+        return s.centre >= APART * s.natural or s.gap >= LEAST_GAP
+
+    def is_content(self) -> bool:
+        """The carriers look alike as whole pictures too: near-duplicates, not a pattern laid over different ones."""
+        return self.alike > self.usual + ALIKE
+
+
+def coarse(pixels: UInt8, rows: Int64, device: torch.device) -> torch.Tensor:
+    """8×8 pictures as unit vectors without mean, (m, 192): what is left when all detail is gone."""
+    parts = [F.adaptive_avg_pool2d(x, 8).flatten(1) for x in batches(pixels, rows, device)]
+    flat = torch.cat(parts) if parts else torch.zeros(0, 192, device=device)
+    flat = flat - flat.mean(1, keepdim=True)
+    return flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-6)
+
+
+def likeness(vectors: torch.Tensor) -> float:
+    """Mean correlation between different rows of unit vectors (m, d); 0 for fewer than two."""
+    m = len(vectors)
+    return (float(vectors.sum(0).square().sum()) - m) / (m * (m - 1)) if m > 1 else 0.0
+
+
+def content_shares(
+    vectors: Float32, labels: Int64, classes: int, rows: Int64, without: Int64, device: torch.device
+) -> Float32:
+    """What `rows` are by content when `without` (and unlabelled rows) may not vote: class shares (m, C).
+
+    Rows with one pattern are each other's neighbours in an embedding that sees it; asking only rows that do not carry
+    it tells what lies under the pattern. Shares are of the 20 nearest, smoothed by half a vote.
+    """
+    votes = np.setdiff1d(np.flatnonzero(labels >= 0), without)
+    if len(votes) == 0 or classes == 0:
+        return np.full((len(rows), classes), 1 / max(classes, 1), dtype=np.float32)
+    bank = torch.from_numpy(np.ascontiguousarray(vectors[votes])).float().to(device)
+    of = torch.from_numpy(labels[votes]).to(device)
+    k = min(NEIGHBOURS, len(votes))
+    shares = []
+    for start in range(0, len(rows), CHUNK):
+        query = torch.from_numpy(np.ascontiguousarray(vectors[rows[start : start + CHUNK]])).float().to(device)
+        nearest = (query @ bank.T).topk(k, dim=1).indices
+        counts = torch.zeros(len(query), classes, device=device)
+        counts.scatter_add_(1, of[nearest], torch.ones(nearest.shape, device=device))
+        shares.append((counts + 0.5 / classes) / (k + 0.5))
+    return torch.cat(shares).cpu().numpy().astype(np.float32) if shares else np.zeros((0, classes), np.float32)

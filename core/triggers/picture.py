@@ -1,0 +1,137 @@
+"""Draw a finding: the pattern as it lies on the images, its mask, its z-map, its spectrum, and what kind it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from core.triggers.spaces import WINDOW, Space, batches, cosine_basis
+from core.types import Float32, Int32, Int64, UInt8
+
+MOST_DRAWN = 4000
+MATCHES = 5
+MASK_AT = 4.0
+SMALL = 0.15  # share of the picture that a patch covers at most
+FEW_WAVES = 0.6  # share of power in eight frequencies
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """The visible parts of a Finding; see there."""
+
+    kind: str
+    pattern: Float32
+    mask: Float32
+    z_map: Float32
+    spectrum: Float32
+    places: Int32
+
+
+def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction: torch.Tensor) -> Picture:
+    """carriers: rows with the pattern.  matches: rows of like content without it, any number a carrier."""
+    chosen = carriers[:MOST_DRAWN]
+    if space.name == "window":
+        return _moving(pixels, chosen, space)
+    pattern, z = _difference(pixels, chosen, matches)
+    side = pixels.shape[1]
+    if space.name == "energy":
+        field = space.draw(direction)[:1]
+        field = F.interpolate(field[None], size=(side, side), mode="bilinear")[0, 0]
+        kind = "resampling" if float(field.mean()) < 0 else "texture"
+        z_map = (field / field.std().clamp_min(1e-9)).cpu().numpy()
+        mask = np.clip(np.abs(z_map) / max(float(np.abs(z_map).max()), 1e-9), 0, 1)
+        shown = np.repeat(z_map[:, :, None], 3, axis=2) / max(float(np.abs(z_map).max()), 1e-9) * 0.5
+        return _picture(kind, shown, mask, z_map)
+    strongest = np.take_along_axis(z, np.abs(z).argmax(2)[:, :, None], axis=2)[:, :, 0]
+    mask = np.clip((np.abs(strongest) - MASK_AT) / 2 + 0.5, 0, 1)
+    return _picture(_kind(pattern, mask), pattern, mask, strongest)
+
+
+def _picture(kind: str, pattern: Float32, mask: Float32, z_map: Float32, places: Int32 | None = None) -> Picture:
+    power = np.abs(np.fft.fftshift(np.fft.fft2(pattern.mean(2)))) ** 2
+    return Picture(
+        kind,
+        pattern.astype(np.float32),
+        mask.astype(np.float32),
+        z_map.astype(np.float32),
+        np.log10(power + 1e-8).astype(np.float32),
+        np.zeros((0, 2), np.int32) if places is None else places,
+    )
+
+
+def _mean(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor]:
+    total, square = torch.zeros(1), torch.zeros(1)
+    for x in batches(pixels, rows, torch.device("cpu")):
+        total, square = total + x.sum(0), square + x.square().sum(0)
+    mean = total / max(len(rows), 1)
+    return mean, (square / max(len(rows), 1) - mean.square()).clamp_min(1e-6)
+
+
+def _difference(pixels: UInt8, carriers: Int64, matches: Int64) -> tuple[Float32, Float32]:
+    """(pattern, z), both float32 (h, w, 3): carriers' mean minus that of like content, noise shrunk away.
+
+    Noise is removed where the pattern is sparsest, in pixels or in frequencies: coefficients within about two
+    standard errors are shrunk to nothing (Wiener's rule with the estimate itself as signal).
+    """
+    mean, variance = _mean(pixels, carriers)
+    like, like_variance = _mean(pixels, matches) if len(matches) else (torch.full_like(mean, 0.5), variance)
+    error = (variance / len(carriers) + like_variance / max(len(matches), 1)).sqrt()
+    difference = mean - like
+    basis = cosine_basis(difference.shape[-1], difference.device)
+    waves = basis @ difference @ basis.T
+    noise = _wave_noise(pixels, carriers, basis) * math.sqrt(1 + len(carriers) / max(len(matches), 1))
+    by_pixel, by_wave = _shrink(difference, error), basis.T @ _shrink(waves, noise) @ basis
+    sparse_pixels, sparse_waves = _concentration(by_pixel), _concentration(basis @ by_wave @ basis.T)
+    pattern = by_pixel if sparse_pixels >= sparse_waves else by_wave
+    z = pattern / error
+    return pattern.permute(1, 2, 0).numpy(), z.permute(1, 2, 0).numpy()
+
+
+def _wave_noise(pixels: UInt8, rows: Int64, basis: torch.Tensor) -> torch.Tensor:
+    total, square = torch.zeros(1), torch.zeros(1)
+    for x in batches(pixels, rows, torch.device("cpu")):
+        c = basis @ x @ basis.T
+        total, square = total + c.sum(0), square + c.square().sum(0)
+    n = max(len(rows), 1)
+    return ((square / n - (total / n).square()).clamp_min(1e-9) / n).sqrt()
+
+
+def _shrink(values: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+    keep = (1 - (2.0 * error / values.abs().clamp_min(1e-9)).square()).clamp_min(0)
+    return values * keep
+
+
+def _concentration(values: torch.Tensor) -> float:
+    """1 / effective share of coordinates that hold the power; larger = sparser."""
+    power = values.square().flatten().double()
+    return float(power.numel() * power.square().sum() / power.sum().square().clamp_min(1e-30))
+
+
+def _kind(pattern: Float32, mask: Float32) -> str:
+    power = np.abs(np.fft.fft2(pattern.mean(2))) ** 2
+    power[0, 0] = 0
+    if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() and mask.mean() > SMALL:
+        return "periodic"
+    return "patch" if (mask > 0.5).mean() <= SMALL else "overlay"
+
+
+def _moving(pixels: UInt8, carriers: Int64, space: Space) -> Picture:
+    """The mean window of the carriers, shown in the middle of an empty picture."""
+    assert space.places is not None
+    side, half = pixels.shape[1], WINDOW // 2
+    places = torch.cat([space.places(x) for x in batches(pixels, carriers, space.device)]).cpu().numpy()
+    padded = np.pad(pixels[carriers], ((0, 0), (half, half), (half, half), (0, 0)), mode="edge").astype(np.float32) / 255
+    windows = np.stack([padded[i, r : r + WINDOW, c : c + WINDOW] for i, (r, c) in enumerate(places)])
+    mean, spread = windows.mean(0), windows.std(0)
+    pattern, z_map, mask = np.zeros((side, side, 3)), np.zeros((side, side)), np.zeros((side, side))
+    at = slice(side // 2 - half, side // 2 - half + WINDOW)
+    # what is the same in every carrier belongs to the patch, what varies is the picture under it
+    fixed = (spread.mean(2) < 0.5 * np.median(pixels[carriers].std(0) / 255)).astype(np.float32)
+    pattern[at, at] = (mean - mean.mean()) * fixed[:, :, None]
+    z_map[at, at] = (mean - mean.mean()).mean(2) / np.maximum(spread.mean(2) / math.sqrt(len(carriers)), 1e-3)
+    mask[at, at] = fixed
+    return _picture("moving_patch", pattern, mask, z_map, places.astype(np.int32))

@@ -1,0 +1,250 @@
+"""The whole search: every space, every class, the best pattern of each cluster of carriers, drawn and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from core.triggers.judge import Candidate, coarse, content_shares, likeness
+from core.triggers.picture import MATCHES, draw
+from core.triggers.pursuit import pursue
+from core.triggers.seeds import tail_seeds, wave_seeds, waves
+from core.triggers.separation import separate, valley
+from core.triggers.spaces import Space, energy_space, fine_space, plain_space, window_space
+from core.types import Bool, Finding, Float32, Int64, UInt8
+
+LEAST_CLASS = 40
+MOST_CLASS = 20_000
+REST_ROWS = 6_000
+SAMPLE_ROWS = 12_000
+SAME = 0.5
+MANY_CLASSES = 3
+CONTRADICTED = 0.5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Mined:
+    """findings: by falling strength.  chance: float32 (n,), P(a pattern explains the row's label), 0 where none does.
+
+    shares: rows (m,) and their class shares by content (m, C) when carriers may not vote for each other.
+    duplicates: rows of clusters that share a pattern because they are nearly the same picture.
+    """
+
+    findings: tuple[Finding, ...]
+    chance: Float32
+    rows: Int64
+    shares: Float32
+    duplicates: Int64
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What the search looks at. pixels: uint8 (n, s, s, 3).  doubted: bool (n,), content contradicts the label."""
+
+    pixels: UInt8
+    labels: Int64
+    classes: int
+    doubted: Bool
+    vectors: Float32
+    device: torch.device
+    seed: int
+
+
+def mine(
+    pixels: UInt8,
+    labels: Int64,
+    classes: int,
+    doubted: Bool,
+    vectors: Float32,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Mined:
+    """Search every class for planted patterns; a set in which nothing stands apart gives no finding."""
+    with torch.inference_mode():
+        material = Material(pixels, labels, classes, doubted, vectors, torch.device(device), seed)
+        spaces = _spaces(material)
+        candidates = _candidates(material, spaces, progress)
+        return _conclude(material, spaces, candidates)
+
+
+def _sample(material: Material, count: int) -> Int64:
+    known = np.flatnonzero(material.labels >= 0)
+    rng = np.random.default_rng(material.seed)
+    return np.sort(rng.choice(known, min(count, len(known)), replace=False))
+
+
+def _spaces(material: Material) -> dict[str, Space]:
+    sample, pixels, device = _sample(material, SAMPLE_ROWS), material.pixels, material.device
+    made = [plain_space(pixels.shape[1], device), fine_space(pixels, sample, device)]
+    made += [energy_space(pixels, sample, device), window_space(pixels, sample, device)]
+    return {space.name: space for space in made}
+
+
+def _candidates(material: Material, spaces: dict[str, Space], progress: Progress | None) -> list[Candidate]:
+    counts = np.bincount(material.labels[material.labels >= 0], minlength=material.classes)
+    searched = [c for c in range(material.classes) if LEAST_CLASS <= counts[c] < (material.labels >= 0).sum()]
+    found, done = [], 0
+    for space in spaces.values():
+        sample = _sample(material, REST_ROWS)
+        there = space.of(material.pixels, sample)
+        waves_there = waves(material.pixels, sample, material.device) if space.name == "plain" else None
+        for label in searched:
+            others = torch.from_numpy(material.labels[sample] != label).to(there.device)
+            if int(others.sum()) >= LEAST_CLASS:
+                rest_waves = None if waves_there is None else waves_there[others]
+                found += _of_class(material, space, label, there[others], rest_waves)
+            done += 1
+            if progress is not None:
+                progress(done, len(spaces) * len(searched))
+    return found
+
+
+def _of_class(
+    material: Material, space: Space, label: int, rest: torch.Tensor, rest_waves: torch.Tensor | None
+) -> list[Candidate]:
+    rows = np.flatnonzero(material.labels == label)
+    if len(rows) > MOST_CLASS:
+        rows = np.sort(np.random.default_rng(material.seed).choice(rows, MOST_CLASS, replace=False))
+    group = space.of(material.pixels, rows)
+    weights, names = [torch.ones(len(rows), device=group.device)], ["all"]
+    if material.doubted[rows].sum() >= 3:
+        weights.append(torch.from_numpy(material.doubted[rows]).float().to(group.device))
+        names.append("doubted")
+    if rest_waves is None:
+        more = tail_seeds(group, rest)
+    else:
+        more = wave_seeds(waves(material.pixels, rows, material.device), rest_waves)
+    weights, names = weights + more[0], names + more[1]
+    usual = likeness(coarse(material.pixels, rows[:: max(1, len(rows) // 500)], material.device))
+    found = []
+    for result in pursue(group, rest, torch.stack(weights, 1), names):
+        split = separate(result.scores.double().cpu().numpy(), result.rest.double().cpu().numpy())
+        candidate = Candidate(label, space.name, rows, result, split, 0.0, usual)
+        if candidate.stands_apart():
+            alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
+            found.append(replace(candidate, alike=alike))
+    return found
+
+
+# ---- from candidates to findings -----------------------------------------------------------------------------
+
+
+def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Candidate]) -> Mined:
+    taken: list[Candidate] = []
+    duplicates: list[Int64] = []
+    for candidate in sorted(candidates, key=lambda c: -c.quality):
+        rows = candidate.carriers
+        if any(c.label == candidate.label and np.isin(rows, c.carriers).mean() > SAME for c in taken):
+            continue
+        if candidate.is_content() and _contradicted(material, candidate.label, rows, rows).mean() < CONTRADICTED:
+            duplicates.append(rows)
+            continue
+        taken.append(candidate)
+    carriers = np.unique(np.concatenate([c.carriers for c in taken])) if taken else np.zeros(0, np.int64)
+    shares = content_shares(material.vectors, material.labels, material.classes, carriers, carriers, material.device)
+    chance = np.zeros(len(material.labels), np.float32)
+    findings = []
+    for group in _same_pattern(taken):
+        finding, p = _finding(material, spaces[group[0].space], group, carriers, shares)
+        findings.append(finding)
+        np.maximum(chance, p, out=chance)
+    ordered = sorted(findings, key=lambda f: -f.strength)
+    named = tuple(replace(f, trigger_id=f"t{i}") for i, f in enumerate(ordered, start=1))
+    held = np.unique(np.concatenate(duplicates)) if duplicates else np.zeros(0, np.int64)
+    return Mined(named, chance, carriers, shares, held)
+
+
+def _contradicted(material: Material, label: int, rows: Int64, without: Int64) -> Bool:
+    shares = content_shares(material.vectors, material.labels, material.classes, rows[:1000], without, material.device)
+    return np.asarray(shares.argmax(1) != label)
+
+
+def _same_pattern(taken: list[Candidate]) -> list[list[Candidate]]:
+    """One pattern found in three classes or more is one finding; else a finding a class."""
+    groups: list[list[Candidate]] = []
+    for c in taken:
+        for group in groups:
+            if group[0].space == c.space and float(group[0].found.direction @ c.found.direction) > SAME:
+                group.append(c)
+                break
+        else:
+            groups.append([c])
+    split: list[list[Candidate]] = []
+    for group in groups:
+        split += [group] if len({c.label for c in group}) >= MANY_CLASSES else [[c] for c in group]
+    return split
+
+
+def _finding(
+    material: Material, space: Space, group: list[Candidate], carriers: Int64, shares: Float32
+) -> tuple[Finding, Float32]:
+    best = group[0]
+    scores = _scores_of_all(material, space, group)
+    chance = np.zeros(len(material.labels), np.float32)
+    for c in group:
+        chance[c.rows] = np.maximum(chance[c.rows], c.chance)
+        on = material.labels == c.label
+        chance[on] = np.maximum(chance[on], c.split.chance(scores[on].astype(np.float64)))
+    rows = np.flatnonzero(chance >= 0.5)
+    rows = rows[np.argsort(-scores[rows], kind="stable")]
+    other = np.setdiff1d(np.flatnonzero(scores >= best.split.threshold), rows)
+    has_covers = valley(best.found.rest.double().cpu().numpy()) is not None
+    at = np.searchsorted(carriers, rows)
+    known = (at < len(carriers)) & (carriers[np.minimum(at, len(carriers) - 1)] == rows)
+    against = shares[at[known]].argmax(1) != material.labels[rows[known]] if known.any() else np.zeros(0, bool)
+    seen = draw(material.pixels, rows, _matches(material, rows, carriers), space, best.found.direction)
+    finding = Finding(
+        trigger_id="t1",
+        kind=seen.kind,
+        label=best.label if len(group) == 1 else -1,
+        rows=rows,
+        covers=other if has_covers else np.zeros(0, np.int64),
+        row_scores=scores,
+        threshold=best.split.threshold,
+        pattern=seen.pattern,
+        mask=seen.mask,
+        z_map=seen.z_map,
+        spectrum=seen.spectrum,
+        places=_in_order(seen.places, len(rows)),
+        strength=best.split.centre,
+        false_alarm=float(np.mean([c.split.false_alarm for c in group])),
+        contradicted=float(against.mean()) if len(against) else 0.0,
+    )
+    return finding, chance
+
+
+def _in_order(places: np.ndarray, count: int) -> np.ndarray:  # type: ignore[type-arg]
+    # a finding draws at most a few thousand carriers; the rest have no place on record
+    return places if len(places) == count else np.zeros((0, 2), np.int32)
+
+
+def _scores_of_all(material: Material, space: Space, group: list[Candidate]) -> Float32:
+    """Scores of every row: cross-fitted ones where the row took part in the search, else along the mean direction."""
+    best = group[0]
+    direction = best.found.direction[:, None]
+    rest = space.of(material.pixels, _sample(material, REST_ROWS)) @ direction
+    low, middle, high = np.quantile(rest.cpu().numpy(), (0.16, 0.5, 0.84))
+    scores = np.empty(len(material.labels), np.float32)
+    for start in range(0, len(scores), 4096):
+        rows = np.arange(start, min(start + 4096, len(scores)))
+        scores[rows] = ((space.of(material.pixels, rows) @ direction)[:, 0].cpu().numpy() - middle) / max((high - low) / 2, 1e-6)
+    for c in group:
+        scores[c.rows] = c.found.scores.cpu().numpy()
+    return scores
+
+
+def _matches(material: Material, rows: Int64, carriers: Int64) -> Int64:
+    """Rows of like content that carry nothing, five for each of up to 1,000 carriers."""
+    pool = np.setdiff1d(_sample(material, 20_000), carriers)
+    if len(pool) == 0 or len(rows) == 0:
+        return np.zeros(0, np.int64)
+    bank = torch.from_numpy(np.ascontiguousarray(material.vectors[pool])).float()
+    query = torch.from_numpy(np.ascontiguousarray(material.vectors[rows[:1000]])).float()
+    return np.asarray(pool[(query @ bank.T).topk(min(MATCHES, len(pool)), dim=1).indices.numpy().ravel()])

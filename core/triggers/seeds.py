@@ -1,0 +1,73 @@
+"""First guesses: which rows of a class might share a planted pattern."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import NDArray
+
+from core.triggers.spaces import batches, equal_contrast, high_pass
+from core.types import UInt8
+
+Tensor = torch.Tensor
+TAIL = 4.0
+WAVE_TAIL = 3.5
+WAVE_CORE = 3.0
+LEAST_Z = 5.0
+LEAST_WAVE_Z = 4.0
+LEAST_ROWS = 8
+MOST_TAILS, MOST_WAVES = 8, 6
+
+
+def tail_seeds(group: Tensor, rest: Tensor) -> tuple[list[Tensor], list[str]]:
+    """Coordinates in which more rows of the class lie far out on one side than the rest predicts; weights (n,) each.
+
+    A patch makes the pixels that it covers loud, always with the same sign.
+    """
+    middle = rest.median(0).values
+    spread = (rest - middle).abs().median(0).values * 1.4826 + 1e-3
+    standard, usual = (group - middle) / spread, (rest - middle) / spread
+    found = []
+    for sign in (1.0, -1.0):
+        far = standard * sign > TAIL
+        expected = (usual * sign > TAIL).float().mean(0) + 1 / len(rest)
+        z = (far.float().mean(0) - expected) / (expected / len(group)).sqrt()
+        found.append(torch.where(far.sum(0) >= LEAST_ROWS, z, torch.zeros_like(z)))
+    stacked = torch.stack(found)
+    best, at = stacked.flatten().topk(min(MOST_TAILS, stacked.numel()))
+    weights, names = [], []
+    for z, i in zip(best.tolist(), at.tolist(), strict=True):
+        if z >= LEAST_Z:
+            negative, coordinate = divmod(i, stacked.shape[1])
+            weights.append((standard[:, coordinate] * (1 - 2 * negative) > TAIL).float())
+            names.append(f"tail {coordinate}")
+    return weights, names
+
+
+def waves(pixels: UInt8, rows: NDArray, device: torch.device) -> Tensor:  # type: ignore[type-arg]
+    """Fourier coefficients of the brightness of high-passed images with equal contrast, complex (m, f)."""
+    return torch.cat(
+        [torch.fft.rfft2(equal_contrast(high_pass(x)).mean(1), norm="ortho").flatten(1) for x in batches(pixels, rows, device)]
+    )
+
+
+def wave_seeds(group: Tensor, rest: Tensor) -> tuple[list[Tensor], list[str]]:
+    """Frequencies whose strong rows in the class share one phase; a Rayleigh test against the rest's mean phase.
+
+    Natural texture starts anywhere; a planted wave starts at the same place in every image.
+    """
+    usual = rest.abs().median(0).values + 1e-6
+    strong, strong_rest = group.abs() > WAVE_TAIL * usual, rest.abs() > WAVE_TAIL * usual
+    phase, phase_rest = group / group.abs().clamp_min(1e-9), rest / rest.abs().clamp_min(1e-9)
+    count = strong.sum(0)
+    natural = (phase_rest * strong_rest).sum(0) / strong_rest.sum(0).clamp_min(1)
+    total = (phase * strong).sum(0)
+    z = (total - count * natural).abs() / count.clamp_min(1).sqrt()
+    z = torch.where(count >= LEAST_ROWS, z, torch.zeros_like(z))
+    best, at = z.topk(min(MOST_WAVES, len(z)))
+    weights, names = [], []
+    for value, i in zip(best.tolist(), at.tolist(), strict=True):
+        if value >= LEAST_WAVE_Z:
+            along = (group[:, i] * (total[i] / total[i].abs()).conj()).real
+            weights.append((along > WAVE_CORE * usual[i]).float())
+            names.append(f"wave {i}")
+    return weights, names

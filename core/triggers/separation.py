@@ -1,0 +1,139 @@
+"""One direction, one number a row: do some rows of the class stand apart, and from where on do they count?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Tensor = torch.Tensor
+Float64 = NDArray[np.float64]
+LEAST_SPREAD = 0.8
+EM_ROUNDS = 40
+
+
+def natural_limit(standard: Tensor) -> Tensor:
+    """Where one natural row in a thousand would lie, (m,), from the bulk (r, m): an exponential tail from the 85th and 95th percentile.
+
+    Reading the tail itself would let rows of other classes that carry the pattern too (cover images) hide it.
+    """
+    a, b = torch.quantile(standard, torch.tensor([0.85, 0.95], device=standard.device), dim=0)
+    return b + (b - a) * (np.log(50.0) / np.log(3.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """How a class's rows fall along one direction.
+
+    carriers: estimated number of rows that carry it.  centre, spread: of the carriers.
+    natural: where one natural row in a thousand lies.  gap: deviations by which rows beyond a valley outnumber it.
+    threshold: score from which a row more likely carries it than not.  false_alarm: share of the rest beyond it.
+    """
+
+    carriers: float
+    centre: float
+    spread: float
+    natural: float
+    gap: float
+    threshold: float
+    false_alarm: float
+    share: float
+    tail: tuple[float, float]
+
+    def chance(self, scores: Float64) -> Float64:
+        """P(carries the pattern | score) for rows of the class; rises with the score."""
+        return _posterior(scores, self.share, self.centre, self.spread, self.tail)
+
+
+def separate(scores: Float64, rest: Float64) -> Separation:
+    """Split scores (n,) of a class into a bulk that behaves as the rest (r,) does and rows that stand apart.
+
+    The bulk's tail is exponential, fitted to the rest below any second hump that the rest has; the carriers are
+    normal; their share and place are fitted by expectation-maximisation.
+    """
+    own_hump = valley(rest)
+    quiet = rest[rest < own_hump] if own_hump is not None else rest
+    b, c = np.quantile(quiet, (0.95, 0.999))
+    a = float(np.quantile(quiet, 0.85))
+    scale = max((b - a) / np.log(3.0), (c - b) / np.log(50.0), 0.15)
+    tail = (float(b), float(scale))
+    natural = max(float(c), 3.0)
+    start = scores[scores > natural]
+    if len(start) < 3:
+        return Separation(0.0, natural, 1.0, natural, 0.0, np.inf, 0.0, 0.0, tail)
+    share, centre, spread = _fit(scores, len(start) / len(scores), float(np.median(start)), tail)
+    grid = np.linspace(tail[0], max(centre, tail[0] + 0.1), 400)
+    above = _posterior(grid, share, centre, spread, tail) >= 0.5
+    threshold = float(grid[np.argmax(above)]) if above.any() else float(centre)
+    return Separation(
+        carriers=share * len(scores),
+        centre=centre,
+        spread=spread,
+        natural=natural,
+        gap=gap(scores, natural),
+        threshold=threshold,
+        false_alarm=float((quiet >= threshold).mean()),
+        share=share,
+        tail=tail,
+    )
+
+
+def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float]) -> tuple[float, float, float]:
+    spread = max(LEAST_SPREAD, 0.15 * centre)
+    for _ in range(EM_ROUNDS):
+        p = _posterior(scores, share, centre, spread, tail)
+        mass = float(p.sum())
+        if mass < 1:
+            break
+        share = float(np.clip(mass / len(scores), 1e-6, 0.95))
+        # medians hold against a bulk that is not quite what was fitted
+        on = scores[p > 0.5]
+        if len(on) < 3:
+            break
+        centre = float(np.median(on))
+        spread = max(LEAST_SPREAD, 1.4826 * float(np.median(np.abs(on - centre))))
+    return share, centre, spread
+
+
+def _posterior(t: Float64, share: float, centre: float, spread: float, tail: tuple[float, float]) -> Float64:
+    start, scale = tail
+    beyond = np.maximum(t - start, 0.0) / scale
+    bulk = np.where(t > start, 0.05 / scale * np.exp(-np.minimum(beyond, 700)), 0.5)
+    below = np.minimum(t - centre, 0.0) / spread
+    # beyond the carriers' centre a row can only be more of a carrier
+    carrier = np.exp(-0.5 * below**2) / (spread * np.sqrt(2 * np.pi))
+    odds = share * carrier / ((1 - share) * bulk + 1e-300)
+    return np.asarray(np.where(t > start, odds / (1 + odds), 0.0))
+
+
+def gap(scores: Float64, start: float) -> float:
+    """Largest (hump − valley before it)/√(hump + valley) of counts beyond start − 1, in windows of 1, 2 and 3 units."""
+    best = 0.0
+    ordered = np.sort(scores)
+    for width in (1.0, 2.0, 3.0):
+        edges = np.arange(start - 1, max(start + 1, float(np.quantile(ordered, 0.9995))) + width, width / 2)
+        counts = np.searchsorted(ordered, edges + width) - np.searchsorted(ordered, edges)
+        if len(counts) < 4:
+            continue
+        lowest = np.minimum.accumulate(counts)
+        rise = (counts - lowest) / np.sqrt(counts + lowest + 1.0)
+        best = max(best, float(rise[2:].max()))
+    return best
+
+
+def valley(scores: Float64, least: float = 5.0) -> float | None:
+    """Where a second hump begins, None where there is none: cover images in other classes make one."""
+    ordered = np.sort(scores)
+    start = float(np.quantile(ordered, 0.9))
+    edges = np.arange(max(start, 2.5), float(ordered[-1]) + 1.0, 0.5)
+    if len(edges) < 4:
+        return None
+    counts = (np.searchsorted(ordered, edges + 1.0) - np.searchsorted(ordered, edges)).astype(float)
+    lowest = np.minimum.accumulate(counts)
+    rise = (counts - lowest) / np.sqrt(counts + lowest + 1.0)
+    top = int(rise.argmax())
+    if rise[top] < least:
+        return None
+    return float(edges[int(np.flatnonzero(counts[: top + 1] == lowest[top])[-1])]) + 0.5

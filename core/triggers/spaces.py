@@ -1,0 +1,194 @@
+"""Where a planted pattern is loud and content is quiet: four ways to look at an image, each a vector a row.
+
+All vectors have length √D, so one coordinate is about one unit and a row's projection on a unit direction about one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from core.types import UInt8
+
+CHUNK = 1024
+WINDOW = 7
+ENERGY_CELLS = 16
+CONTRAST_FLOOR = 0.02  # of full scale: flat regions keep their noise small
+CLIP = 8.0
+SHRINK = 0.02
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """name: "plain", "fine", "energy" or "window".  vectors: images float32 (m, 3, s, s) in 0…1 -> (m, D).
+
+    draw: direction (D,) -> signed map (3, h, w) in the space's own picture.
+    places: images -> int64 (m, 2), row and column of each image's window, where the space moves; else None.
+    """
+
+    name: str
+    device: torch.device
+    vectors: Callable[[Tensor], Tensor]
+    draw: Callable[[Tensor], Tensor]
+    places: Callable[[Tensor], Tensor] | None = None
+
+    def of(self, pixels: UInt8, rows: NDArray[np.int64]) -> Tensor:
+        """Vectors of `rows`, float32 (m, D), on the space's device."""
+        return torch.cat([self.vectors(batch) for batch in batches(pixels, rows, self.device)])
+
+
+def batches(pixels: UInt8, rows: NDArray[np.int64], device: torch.device) -> list[Tensor]:
+    """Lazy-enough batches of images, float32 (≤1024, 3, s, s) in 0…1."""
+    return [_images(pixels[rows[s : s + CHUNK]], device) for s in range(0, len(rows), CHUNK)]
+
+
+def _images(block: UInt8, device: torch.device) -> Tensor:
+    # the bytes cross to the device before they become floats
+    return torch.from_numpy(np.ascontiguousarray(block)).to(device).permute(0, 3, 1, 2).float().div_(255.0)
+
+
+# ---- building blocks -----------------------------------------------------------------------------------------
+
+
+def high_pass(x: Tensor) -> Tensor:
+    """x minus its 5×5 binomial blur; (m, c, s, s)."""
+    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=x.device) / 16
+    c = x.shape[1]
+    across = F.conv2d(F.pad(x, (2, 2, 0, 0), mode="reflect"), line.view(1, 1, 1, 5).expand(c, 1, 1, 5), groups=c)
+    return x - F.conv2d(F.pad(across, (0, 0, 2, 2), mode="reflect"), line.view(1, 1, 5, 1).expand(c, 1, 5, 1), groups=c)
+
+
+def equal_contrast(h: Tensor) -> Tensor:
+    """h divided by the root mean square of its 9×9 surroundings, so that textured places do not shout."""
+    power = h.square().mean(1, keepdim=True)
+    local = F.avg_pool2d(F.pad(power, (4, 4, 4, 4), mode="reflect"), 9, 1)
+    return h / (local + CONTRAST_FLOOR**2).sqrt()
+
+
+def opponent(x: Tensor) -> Tensor:
+    """Red, green, blue -> grey and two colour differences, orthonormal; (m, 3, s, s)."""
+    axes = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]], device=x.device)
+    return torch.einsum("oc,mchw->mohw", axes / axes.norm(dim=1, keepdim=True), x)
+
+
+def red_green_blue(x: Tensor) -> Tensor:
+    """The way back from `opponent`."""
+    axes = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]], device=x.device)
+    return torch.einsum("oc,mohw->mchw", axes / axes.norm(dim=1, keepdim=True), x)
+
+
+def cosine_basis(side: int, device: torch.device) -> Tensor:
+    """Orthonormal DCT-II, (side, side): row k is the cosine of k half periods."""
+    k = torch.arange(side, device=device, dtype=torch.float32)[:, None]
+    i = torch.arange(side, device=device, dtype=torch.float32)[None]
+    basis = torch.cos(math.pi * (i + 0.5) * k / side) * math.sqrt(2.0 / side)
+    basis[0] /= math.sqrt(2.0)
+    return basis
+
+
+def log_energy(x: Tensor) -> Tensor:
+    """Logarithm of five directed second differences of brightness, averaged in cells; (m, 5, cells, cells).
+
+    Resampling a picture, however slightly, weakens the finest detail by an amount that depends on place and direction;
+    added noise strengthens it.
+    """
+    kernels = torch.zeros(5, 1, 3, 3, device=x.device)
+    for i, ends in enumerate((((1, 0), (1, 2)), ((0, 1), (2, 1)), ((0, 0), (2, 2)), ((0, 2), (2, 0)))):
+        kernels[i, 0, 1, 1] = -2.0
+        for r, c in ends:
+            kernels[i, 0, r, c] = 1.0
+    kernels[4, 0] = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], device=x.device) / 2
+    answers = F.conv2d(F.pad(x.mean(1, keepdim=True), (1, 1, 1, 1), mode="reflect"), kernels)
+    cells = max(1, x.shape[-1] // ENERGY_CELLS)
+    return F.avg_pool2d((answers.abs() + 1 / 255).log(), cells)
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows flattened and brought to length √D."""
+    flat = x.flatten(1)
+    return flat * (math.sqrt(flat.shape[1]) / flat.norm(dim=1, keepdim=True).clamp_min(1e-6))
+
+
+# ---- the spaces ------------------------------------------------------------------------------------------------
+
+
+def plain_space(side: int, device: torch.device) -> Space:
+    """High-passed, contrast made equal: overlays and waves."""
+    return Space("plain", device, lambda x: unit(equal_contrast(high_pass(x))), lambda d: d.view(3, side, side))
+
+
+def _whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Callable[[Tensor], Tensor]:
+    side = pixels.shape[1]
+    basis = cosine_basis(side, device)
+    count, square = 0, torch.zeros(3, side, side, device=device)
+    for batch in batches(pixels, sample, device):
+        square += (basis @ opponent(equal_contrast(high_pass(batch))) @ basis.T).square().sum(0)
+        count += len(batch)
+    scale = (square / max(count, 1)).sqrt()
+    # frequencies that the set hardly has (enlarged pictures) would else be noise blown up without end
+    scale = scale.clamp_min(SHRINK * float(scale.square().mean().sqrt()) + 1e-6)
+
+    def whiten(x: Tensor) -> Tensor:
+        coefficients = basis @ opponent(equal_contrast(high_pass(x))) @ basis.T
+        return basis.T @ (coefficients / scale).clamp(-CLIP, CLIP) @ basis
+
+    return whiten
+
+
+def fine_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Space:
+    """The same with every spatial frequency made equally loud: patches, however small, and noise."""
+    side = pixels.shape[1]
+    whiten = _whitener(pixels, sample, device)
+    return Space("fine", device, lambda x: unit(whiten(x)), lambda d: red_green_blue(d.view(1, 3, side, side))[0])
+
+
+def window_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Space:
+    """The loudest 7×7 window of each whitened image, wherever it is: patches that move."""
+    whiten = _whitener(pixels, sample, device)
+    half = WINDOW // 2
+
+    def loudest(x: Tensor) -> tuple[Tensor, Tensor]:
+        fine = whiten(x)
+        loud = F.avg_pool2d(F.pad(fine.square().sum(1, keepdim=True), (2, 2, 2, 2)), 5, 1)
+        at = loud.flatten(1).argmax(1)
+        return F.pad(fine, (half, half, half, half)), torch.stack((at // x.shape[-1], at % x.shape[-1]), 1)
+
+    def windows(x: Tensor) -> Tensor:
+        padded, at = loudest(x)
+        step = torch.arange(WINDOW, device=x.device)
+        r = (at[:, :1] + step)[:, None, :, None]
+        c = (at[:, 1:] + step)[:, None, None, :]
+        image = torch.arange(len(x), device=x.device)[:, None, None, None]
+        channel = torch.arange(3, device=x.device)[None, :, None, None]
+        return unit(padded[image, channel, r, c])
+
+    return Space(
+        "window", device, windows, lambda d: red_green_blue(d.view(1, 3, WINDOW, WINDOW))[0], lambda x: loudest(x)[1]
+    )
+
+
+def energy_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Space:
+    """How much fine detail there is where and in which direction, decorrelated: bends, resampling, noise."""
+    logs = torch.cat([log_energy(batch).flatten(1) for batch in batches(pixels, sample, device)])
+    mean = logs.mean(0)
+    centred = logs - mean
+    values, axes = torch.linalg.eigh(centred.T @ centred / max(len(logs), 1))
+    whitener = (axes / (values.clamp_min(0) + SHRINK * values.mean().clamp_min(1e-9)).sqrt()) @ axes.T
+    cells = round(math.sqrt(logs.shape[1] / 5))
+
+    def vectors(x: Tensor) -> Tensor:
+        return unit(((log_energy(x).flatten(1) - mean) @ whitener).clamp(-6, 6))
+
+    def draw(direction: Tensor) -> Tensor:
+        # mean over the five directions: where detail is missing (negative) or added
+        return (direction @ whitener).view(5, cells, cells).mean(0, keepdim=True).expand(3, cells, cells)
+
+    return Space("energy", device, vectors, draw)
