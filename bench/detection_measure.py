@@ -45,8 +45,7 @@ def measure(
     if dataset.truth is None:
         return found | {"peers_flagged": {name: float(opinion.flagged.mean()) for name, opinion in opinions.items()}}
     scores = _scores(analysis, len(dataset)) | {name: opinion.suspicion for name, opinion in opinions.items()}
-    own = {"suspicious": suspicious, "poison": poison, "findings": in_finding}
-    flags = own | {name: opinion.flagged for name, opinion in opinions.items()}
+    flags = {"suspicious": suspicious, "poison": poison, "findings": in_finding} | {n: o.flagged for n, o in opinions.items()}
     whole = evaluate(dataset.truth, dataset.labels, scores, suspicious, analysis.suggestions)
     verdicts = {name: evaluate(dataset.truth, dataset.labels, {}, flag, None)["verdict"] for name, flag in flags.items()}
     covers, moving = dataset.truth.is_cover, attack in MOVING

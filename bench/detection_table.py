@@ -126,7 +126,8 @@ def _peers_on_clean(table: Sequence[Result]) -> list[str]:
 def _one_attack(attack: str, entries: Sequence[Result]) -> list[str]:
     lines = [f"## {attack}", ""]
     for entry in entries:
-        lines += [f"{_rate(entry)}:", "", *_head(("score", "AUROC", "AP", "TPR at 0.1 %", "1 %", "5 % FPR", "own verdict: TPR", "FPR"))]
+        lines += [f"{_rate(entry)}:", ""] if entry["rate"] else []
+        lines += _head(("score", "AUROC", "AP", "TPR at 0.1 %", "1 %", "5 % FPR", "own verdict: TPR", "FPR"))
         for name, score in entry["scores"].items():
             decided = entry["decided"].get("suspicious" if name == "suspicion" else name, {})
             figures = [_figure(score[key], 4) for key in ("auroc", "ap")]

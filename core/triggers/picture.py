@@ -114,9 +114,11 @@ def _concentration(values: torch.Tensor) -> float:
 def _kind(pattern: Float32, mask: Float32) -> str:
     power = np.abs(np.fft.fft2(pattern.mean(2))) ** 2
     power[0, 0] = 0
-    if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() and mask.mean() > SMALL:
+    loud = np.square(pattern).sum(2)
+    spread = float(loud.sum() ** 2 / max(loud.size * np.square(loud).sum(), 1e-30))
+    if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() and spread > SMALL:
         return "periodic"
-    return "patch" if (mask > 0.5).mean() <= SMALL else "overlay"
+    return "patch" if min(spread, float((mask > 0.5).mean())) <= SMALL else "overlay"
 
 
 def _moving(pixels: UInt8, carriers: Int64, space: Space) -> Picture:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import torch
 
-from core.triggers.separation import natural_limit
+from core.triggers.separation import Separation, natural_limit, separate
 
 Tensor = torch.Tensor
 ROUNDS = 6
+POLISH_ROUNDS = 3
 LEAST_LIMIT = 3.5
 
 
@@ -35,29 +36,54 @@ class Pursued:
     agreement: float
 
 
-def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str]) -> list[Pursued]:
-    """group (n, D), rest (r, D), seeds (n, m) first weights of the group's rows in 0…1 -> one result a seed."""
+def _turn(group: Tensor) -> Tensor:
+    """The same half of the rows every time, bool (n,)."""
     n = len(group)
     turn = torch.zeros(n, dtype=torch.bool, device=group.device)
     turn[torch.randperm(n, generator=torch.Generator().manual_seed(0))[: n // 2].to(group.device)] = True
+    return turn
+
+
+def polish(group: Tensor, rest: Tensor, found: Pursued) -> tuple[Pursued, Separation]:
+    """A few more turns in which each row weighs what it likely carries, for a pattern that has been found already."""
+    turn, centre = _turn(group), rest.mean(0)
+    halves = (group[turn], group[~turn])
+    split = _split(found)
+    for _ in range(POLISH_ROUNDS):
+        weights = torch.from_numpy(split.chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
+        if min(float(weights[turn].sum()), float(weights[~turn].sum())) < 2:
+            break
+        directions = [_direction(h, w, centre) for h, w in zip(halves, (weights[turn], weights[~turn]), strict=True)]
+        found = _result(found.seed, turn, directions, [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)], 0)
+        split = _split(found)
+    return found, split
+
+
+def _split(found: Pursued) -> Separation:
+    return separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy())
+
+
+def _result(seed: str, turn: Tensor, directions: list[Tensor], measured: list[tuple[Tensor, Tensor, Tensor]], k: int) -> Pursued:
+    scores = torch.empty(len(turn), device=turn.device)
+    scores[turn], scores[~turn] = measured[1][0][:, k], measured[0][0][:, k]
+    mean = directions[0][:, k] + directions[1][:, k]
+    agreement = float(directions[0][:, k] @ directions[1][:, k])
+    return Pursued(seed, scores, (measured[0][1] + measured[1][1])[:, k] / 2, mean / mean.norm().clamp_min(1e-9), agreement)
+
+
+def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str]) -> list[Pursued]:
+    """group (n, D), rest (r, D), seeds (n, m) first weights of the group's rows in 0…1 -> one result a seed."""
+    turn = _turn(group)
     halves = (group[turn], group[~turn])
     centre = rest.mean(0)
     weights = [seeds[turn].clone(), seeds[~turn].clone()]
     directions = [centre[:, None], centre[:, None]]
-    scores: list[Tensor] = []
     for _ in range(ROUNDS):
         directions = [_direction(half, w, centre) for half, w in zip(halves, weights, strict=True)]
         measured = [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)]
         # what the first half's direction measured are the second half's rows
         weights = [torch.sigmoid((s - limit - 0.5) * 3) for s, _, limit in (measured[1], measured[0])]
-        scores = [measured[1][0], measured[0][0]]
-    both = torch.empty(n, seeds.shape[1], device=group.device)
-    both[turn], both[~turn] = scores[0], scores[1]
-    rests = (measured[0][1] + measured[1][1]) / 2
-    mean = directions[0] + directions[1]
-    mean = mean / mean.norm(dim=0).clamp_min(1e-9)
-    agreement = (directions[0] * directions[1]).sum(0)
-    return [Pursued(name, both[:, k], rests[:, k], mean[:, k], float(agreement[k])) for k, name in enumerate(names)]
+    return [_result(name, turn, directions, measured, k) for k, name in enumerate(names)]
 
 
 def _direction(rows: Tensor, weights: Tensor, centre: Tensor) -> Tensor:

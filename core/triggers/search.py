@@ -10,7 +10,7 @@ import torch
 
 from core.triggers.judge import Candidate, coarse, content_shares, likeness
 from core.triggers.picture import MATCHES, draw
-from core.triggers.pursuit import pursue
+from core.triggers.pursuit import polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
 from core.triggers.separation import separate, valley
 from core.triggers.spaces import Space, energy_space, fine_space, plain_space, window_space
@@ -19,7 +19,7 @@ from core.types import Bool, Finding, Float32, Int64, UInt8
 LEAST_CLASS = 40
 MOST_CLASS = 20_000
 REST_ROWS = 6_000
-SAMPLE_ROWS = 12_000
+SAMPLE_ROWS = 24_000
 SAME = 0.5
 MANY_CLASSES = 3
 CONTRADICTED = 0.5
@@ -127,6 +127,9 @@ def _of_class(
     for result in pursue(group, rest, torch.stack(weights, 1), names):
         split = separate(result.scores.double().cpu().numpy(), result.rest.double().cpu().numpy())
         candidate = Candidate(label, space.name, rows, result, split, 0.0, usual)
+        if candidate.stands_apart():
+            result, split = polish(group, rest, result)
+            candidate = replace(candidate, found=result, split=split)
         if candidate.stands_apart():
             alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
             found.append(replace(candidate, alike=alike))

@@ -12,6 +12,7 @@ Tensor = torch.Tensor
 Float64 = NDArray[np.float64]
 LEAST_SPREAD = 0.8
 EM_ROUNDS = 40
+BULK = 1.0  # nobody looks for a hump nearer than this
 
 
 def natural_limit(standard: Tensor) -> Tensor:
@@ -72,7 +73,7 @@ def separate(scores: Float64, rest: Float64) -> Separation:
         centre=centre,
         spread=spread,
         natural=natural,
-        gap=gap(scores, natural),
+        gap=gap(scores, BULK),
         threshold=threshold,
         false_alarm=float((quiet >= threshold).mean()),
         share=share,
@@ -109,11 +110,11 @@ def _posterior(t: Float64, share: float, centre: float, spread: float, tail: tup
 
 
 def gap(scores: Float64, start: float) -> float:
-    """Largest (hump − valley before it)/√(hump + valley) of counts beyond start − 1, in windows of 1, 2 and 3 units."""
+    """Largest (hump − valley before it)/√(hump + valley) of counts beyond `start`, in windows of 1, 2 and 3 units."""
     best = 0.0
     ordered = np.sort(scores)
     for width in (1.0, 2.0, 3.0):
-        edges = np.arange(start - 1, max(start + 1, float(np.quantile(ordered, 0.9995))) + width, width / 2)
+        edges = np.arange(start, max(start + 1, float(np.quantile(ordered, 0.9995))) + width, width / 2)
         counts = np.searchsorted(ordered, edges + width) - np.searchsorted(ordered, edges)
         if len(counts) < 4:
             continue
