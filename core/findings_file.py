@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.store import read_array, read_json, write_array, write_json
-from core.types import Finding, Float32
+from core.types import Finding, Float32, Suggestions
 
 _ARRAYS = ("rows", "covers", "row_scores", "pattern", "mask", "z_map", "spectrum", "places")
 _VALUES = ("trigger_id", "kind", "label", "threshold", "strength", "false_alarm", "contradicted")
 _FUSED = ("suspicion", "verdicts", "content", "artifact")
+_SUGGESTED = ("suggested", "confidence")
 
 
 def write_findings(folder: Path, findings: Sequence[Finding]) -> None:
@@ -40,9 +41,9 @@ def _finding(folder: Path, values: dict[str, Any]) -> Finding:
 
 
 def write_fused(folder: Path, *, scores: Mapping[str, Float32], threshold: float, **arrays: NDArray[Any]) -> None:
-    """All scores and the final verdict. arrays: suspicion, verdicts, content, artifact, each (n,)."""
+    """All scores and the final verdict. arrays: suspicion, verdicts, content, artifact, suggested, confidence, each (n,)."""
     write_array(folder / "fused_scores.npy", np.stack(list(scores.values())))
-    for name in _FUSED:
+    for name in (*_FUSED, *_SUGGESTED):
         write_array(folder / f"fused_{name}.npy", arrays[name])
     write_json(folder / "fused.json", {"scores": list(scores), "threshold": threshold})
 
@@ -56,6 +57,7 @@ def read_fused(folder: Path) -> dict[str, Any]:
     return {
         "scores": {name: table[i] for i, name in enumerate(known["scores"])},
         "threshold": float(known["threshold"]),
+        "suggestions": Suggestions(*(read_array(folder / f"fused_{name}.npy") for name in _SUGGESTED)),
         "findings": read_findings(folder),
         **{name: read_array(folder / f"fused_{name}.npy") for name in _FUSED},
     }

@@ -1,7 +1,7 @@
 """From a source to an Inspection: the one place that knows the order of steps.
 
-read → embed → neighbours → scores → map. Each stage writes its result into the scan's folder before the next begins,
-so a reader can use what is there (galleries before the map), and a killed scan goes on where it stopped. The folder
+read → embed → neighbours → scores → patterns → map. Each stage writes its result into the scan's folder before the
+next begins (core/stages.py), so a reader can use what is there (galleries before the map), and a killed scan goes on where it stopped. The folder
 holds nothing that depends on when or how often the work was interrupted.
 """
 
@@ -9,70 +9,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from core.embedders import find_embedder
-from core.embedders.base import Settings
-from core.errors import Cancelled, TasterError, UserError
-from core.inspections import load_inspection, write_rows
+from core.analysis import Analysis, analyse
+from core.errors import Cancelled, TasterError
+from core.inspections import load_inspection
 from core.progress import Progress, State
+from core.scan_options import ScanOptions
 from core.sources import open_source, source_identity
-from core.sources.base import check_usable
-from core.store import FileDigests, Workspace, read_array, read_json, remove_temporaries, write_array, write_json
-from core.types import Dataset, Evidence, Inspection, Recipe
+from core.stages import Stages
+from core.store import FileDigests, Workspace, read_json, remove_temporaries, write_json
+from core.types import Dataset, Inspection, Recipe
 
-SCAN_VERSION = 3
+__all__ = [
+    "Analysis",
+    "ScanOptions",
+    "analyse",
+    "inspection_of",
+    "is_finished",
+    "lineage",
+    "newest_scan",
+    "open_dataset",
+    "scan",
+    "scan_key",
+    "source_path",
+]
+
+SCAN_VERSION = 4
 DEMO_SEED = 7
 DEMO_BACKDOOR_RATE = 0.05
 DEMO_MISTAKE_RATE = 0.03
-
-
-@dataclass(frozen=True)
-class ScanOptions:
-    """What a person may choose about a scan."""
-
-    embedder: str = "gradients"
-    k: int = 50
-    device: str = "auto"
-    seed: int = 0
-    weights: str | None = None
-    embeddings: str | None = None
-    allow_outside: bool = False
-
-    def recipe(self) -> Recipe:
-        """The part of the options that names the result. Raises UserError for what cannot be."""
-        find_embedder(self.embedder)
-        if not 1 <= self.k <= 1000:
-            raise UserError(f"k = {self.k} cannot be", "1 to 1000 neighbours")
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"seed = {self.seed} cannot be", "a whole number from 0 to 4294967295")
-        if self.embeddings is not None and self.embedder != "precomputed":
-            raise UserError(f"--embeddings does not go with embedder '{self.embedder}'", "it is for embedder 'precomputed'", "leave one of the two out")
-        if self.weights is not None and self.embedder in ("gradients", "precomputed"):
-            raise UserError(f"--weights does not go with embedder '{self.embedder}'", "it is for the torchvision embedders", "leave it out")
-        files = {"weights": self.weights, "embeddings": self.embeddings}
-        return Recipe(
-            self.embedder,
-            self.k,
-            self.seed,
-            tuple((name, _file_digest(name, file)) for name, file in files.items() if file is not None),
-        )
-
-
-def _file_digest(option: str, file: str) -> str:
-    try:
-        with open(file, "rb") as opened:
-            h = blake2b(digest_size=16)
-            while block := opened.read(1 << 22):
-                h.update(block)
-            return h.hexdigest()
-    except OSError as error:
-        raise UserError(f"--{option} '{file}' cannot be read ({error.strerror})", "a file on this machine") from error
 
 
 def open_dataset(spec: str, *, allow_outside: bool = False, workspace: Workspace | None = None) -> Dataset:
@@ -135,7 +104,7 @@ def scan(
         write_json(folder / "source.json", {"identity": identity, "allow_outside": options.allow_outside})
         write_json(folder / "recipe.json", asdict(recipe))
         try:
-            _Scan(dataset, recipe, options, workspace, key, progress).run()
+            Stages(dataset, recipe, options, workspace, key, progress).run()
         except (Cancelled, KeyboardInterrupt):
             progress.finish("cancelled")
             raise
@@ -147,123 +116,6 @@ def scan(
             raise
         progress.finish("done")
     return key
-
-
-@dataclass
-class _Scan:
-    """One run through the stages."""
-
-    dataset: Dataset
-    recipe: Recipe
-    options: ScanOptions
-    workspace: Workspace
-    key: str
-    progress: Progress
-
-    def __post_init__(self) -> None:
-        self.folder = self.workspace.scan_dir(self.key)
-
-    def run(self) -> None:
-        self.embed()
-        self.neighbours()
-        self.score()
-        self.map()
-
-    def embed(self) -> None:
-        if (self.folder / "rows.json").exists():
-            return
-        from core.embedding import embed
-
-        self.progress.stage("embed", total=len(self.dataset))
-        settings = Settings(self.options.device, self.options.weights, self.options.embeddings, self.options.seed)
-        model = find_embedder(self.recipe.embedder).load(settings)
-        check_rows = getattr(model, "check_rows", None)
-        if check_rows is not None:
-            check_rows(len(self.dataset))
-        started = False
-
-        def tell(done: int, total: int) -> None:
-            nonlocal started
-            if not started:
-                started = True
-                self.progress.stage("embed", done=done, total=total)
-            self.progress.update(done, total)
-
-        found = embed(self.dataset, model, self.workspace.features_dir(model.key), progress=tell)
-        check_usable(found.dataset)
-        write_array(self.folder / "vectors.npy", found.vectors)
-        write_rows(self.folder, found.dataset, source_digest=self.dataset.digest)
-
-    def neighbours(self) -> None:
-        if (self.folder / "similarity.npy").exists():
-            return
-        from core.embedders.base import pick_device
-        from core.neighbours import nearest
-
-        vectors = np.array(read_array(self.folder / "vectors.npy"))
-        self.progress.stage("neighbours", total=len(vectors))
-        device = pick_device(self.options.device)
-        found, similarity = nearest(vectors, self.recipe.k, device=device, progress=self.progress.update)
-        write_array(self.folder / "neighbours.npy", found)
-        write_array(self.folder / "similarity.npy", similarity)
-
-    def score(self) -> None:
-        if (self.folder / "scores.json").exists():
-            return
-        from core.fuse import fuse
-        from core.scores import SCORES
-        from core.scores.vote import vote
-        from core.suggest import judge
-
-        evidence = self._evidence()
-        self.progress.stage("scores", total=len(SCORES) + 1)
-        scores = {}
-        for done, (name, score) in enumerate(SCORES.items(), start=1):
-            scores[name] = score.function(evidence)
-            self.progress.update(done, len(SCORES) + 1)
-        judged = judge(evidence.labels, len(evidence.classes), vote(evidence).shares)
-        fused = fuse(evidence.labels, len(evidence.classes), judged.wrong, scores)
-        write_array(self.folder / "scores.npy", np.stack(list(scores.values())))
-        write_array(self.folder / "suspicion.npy", fused.suspicion)
-        write_array(self.folder / "verdicts.npy", fused.verdicts)
-        write_array(self.folder / "suggested.npy", judged.suggestions.labels)
-        write_array(self.folder / "confidence.npy", judged.suggestions.confidence)
-        write_json(
-            self.folder / "scores.json",
-            {
-                "scores": list(scores),
-                "threshold": fused.threshold,
-                "error_rate": [round(float(r), 6) for r in judged.model.error_rate],
-                "gamma": judged.model.gamma,
-            },
-        )
-
-    def map(self) -> None:
-        if (self.folder / "map.json").exists():
-            return
-        from core.projection import project
-
-        evidence = self._evidence()
-        self.progress.stage("map")
-        xy, method = project(
-            evidence.vectors,
-            evidence.neighbours,
-            evidence.similarity,
-            seed=self.recipe.seed,
-            progress=self.progress.update,
-        )
-        write_array(self.folder / "xy.npy", xy)
-        write_json(self.folder / "map.json", {"projection": method})
-
-    def _evidence(self) -> Evidence:
-        rows = read_json(self.folder / "rows.json")
-        return Evidence(
-            np.array(read_array(self.folder / "labels.npy")),
-            tuple(rows["classes"]),
-            np.array(read_array(self.folder / "vectors.npy")),
-            np.array(read_array(self.folder / "neighbours.npy")),
-            np.array(read_array(self.folder / "similarity.npy")),
-        )
 
 
 def inspection_of(workspace: Workspace, key: str) -> Inspection | None:

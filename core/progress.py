@@ -11,12 +11,16 @@ from typing import Any
 
 from core.store import read_json, write_json
 
-STAGES = ("read", "embed", "neighbours", "scores", "map")
+STAGES = ("read", "embed", "neighbours", "scores", "pixels", "halftone", "patterns", "probe", "map")
 STAGE_WORDS = {
     "read": "reading the source",
     "embed": "embedding images",
     "neighbours": "finding neighbours",
     "scores": "scoring",
+    "pixels": "reading small pictures",
+    "halftone": "comparing with halftones",
+    "patterns": "searching for patterns",
+    "probe": "training a short probe",
     "map": "drawing the map",
 }
 WRITE_EVERY = 0.25

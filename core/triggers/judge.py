@@ -15,19 +15,26 @@ from core.triggers.spaces import batches
 from core.types import Float32, Int64, UInt8
 
 LEAST_AGREEMENT = 0.3
-LEAST_CARRIERS = 8
+LEAST_CARRIERS = 12
+LEAST_SHARE = 0.004
+LEAST_LIFT = 2.0
+DOUBTED = 0.5
 APART = 1.6
 LEAST_GAP = 4.0
 ALIKE = 0.12
 MOST_COMPARED = 500
 NEIGHBOURS = 20
 CHUNK = 2048
+# higher is preferred where several spaces see the same rows
+PREFERRED = {"window": 0, "energy": 1, "plain": 2, "fine": 2}
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """One guess about one class, measured. rows: int64 (n,) of the class.  alike, usual: mean correlation of the
-    carriers' coarse pictures, and of the class's."""
+    carriers' coarse pictures, and of the class's.  doubted: the carriers' labels are doubted by content far more often
+    than those of the class's other rows; without that, two humps may be two kinds of content.
+    """
 
     label: int
     space: str
@@ -36,6 +43,7 @@ class Candidate:
     split: Separation
     alike: float
     usual: float
+    doubted: bool
 
     @property
     def chance(self) -> NDArray[np.float64]:
@@ -50,20 +58,31 @@ class Candidate:
         return np.asarray(self.rows[on[np.argsort(-scores[on], kind="stable")]])
 
     @property
-    def quality(self) -> float:
-        """How cleanly carriers and the rest part, in the carriers' own deviations."""
-        return (self.split.centre - self.split.natural) / self.split.spread
+    def quality(self) -> tuple[int, float]:
+        """For sorting, larger is better: spaces that say where the pattern lies first, then how cleanly it parts."""
+        return (PREFERRED[self.space], self.split.centre / (1.0 + self.split.spread))
 
     def stands_apart(self) -> bool:
-        """Reproducible, numerous, and apart from a bulk that behaves as the rest does."""
-        s = self.split
-        if self.found.agreement < LEAST_AGREEMENT or s.carriers < LEAST_CARRIERS or len(self.carriers) < LEAST_CARRIERS:
+        """Reproducible, numerous, at home in this class, and apart from a bulk that behaves as the rest does."""
+        s, fewest = self.split, max(LEAST_CARRIERS, LEAST_SHARE * len(self.rows))
+        if self.found.agreement < LEAST_AGREEMENT or s.carriers < fewest or len(self.carriers) < fewest:
             return False
-        return s.centre >= APART * s.natural or s.gap >= LEAST_GAP
+        if s.lift < LEAST_LIFT:
+            # as common elsewhere: cover images, or a class that happens to hold some
+            return False
+        return s.centre >= APART * s.natural or (s.gap >= LEAST_GAP and self.doubted)
 
     def is_content(self) -> bool:
         """The carriers look alike as whole pictures too: near-duplicates, not a pattern laid over different ones."""
         return self.alike > self.usual + ALIKE
+
+
+def more_doubted(doubted: NDArray[np.bool_], carries: NDArray[np.bool_]) -> bool:
+    """Half of the way, at least, from what the class's other rows show to certainty; both bool (n,) over the class."""
+    if not carries.any() or carries.all():
+        return False
+    usual = float(doubted[~carries].mean())
+    return float(doubted[carries].mean()) > usual + DOUBTED * (1.0 - usual)
 
 
 def coarse(pixels: UInt8, rows: Int64, device: torch.device) -> torch.Tensor:
@@ -71,7 +90,8 @@ def coarse(pixels: UInt8, rows: Int64, device: torch.device) -> torch.Tensor:
     parts = [F.adaptive_avg_pool2d(x, 8).flatten(1) for x in batches(pixels, rows, device)]
     flat = torch.cat(parts) if parts else torch.zeros(0, 192, device=device)
     flat = flat - flat.mean(1, keepdim=True)
-    return flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    pictures: torch.Tensor = flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-6)
+    return pictures
 
 
 def likeness(vectors: torch.Tensor) -> float:

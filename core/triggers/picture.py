@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from core.triggers.spaces import WINDOW, Space, batches, cosine_basis
 from core.types import Float32, Int32, Int64, UInt8
 
+Real = NDArray[np.floating[Any]]
 MOST_DRAWN = 4000
 MATCHES = 5
 MASK_AT = 4.0
+SURE = 2.0  # a neighbourhood counts as pattern where its power is beyond this many times the noise
 SMALL = 0.15  # share of the picture that a patch covers at most
 FEW_WAVES = 0.6  # share of power in eight frequencies
 
@@ -51,7 +55,7 @@ def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction
     return _picture(_kind(pattern, mask), pattern, mask, strongest)
 
 
-def _picture(kind: str, pattern: Float32, mask: Float32, z_map: Float32, places: Int32 | None = None) -> Picture:
+def _picture(kind: str, pattern: Real, mask: Real, z_map: Real, places: Int32 | None = None) -> Picture:
     power = np.abs(np.fft.fftshift(np.fft.fft2(pattern.mean(2)))) ** 2
     return Picture(
         kind,
@@ -74,8 +78,7 @@ def _mean(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor]:
 def _difference(pixels: UInt8, carriers: Int64, matches: Int64) -> tuple[Float32, Float32]:
     """(pattern, z), both float32 (h, w, 3): carriers' mean minus that of like content, noise shrunk away.
 
-    Noise is removed where the pattern is sparsest, in pixels or in frequencies: coefficients within about two
-    standard errors are shrunk to nothing (Wiener's rule with the estimate itself as signal).
+    Noise is removed where the pattern is sparsest, in pixels or in frequencies.
     """
     mean, variance = _mean(pixels, carriers)
     like, like_variance = _mean(pixels, matches) if len(matches) else (torch.full_like(mean, 0.5), variance)
@@ -101,8 +104,11 @@ def _wave_noise(pixels: UInt8, rows: Int64, basis: torch.Tensor) -> torch.Tensor
 
 
 def _shrink(values: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
-    keep = (1 - (2.0 * error / values.abs().clamp_min(1e-9)).square()).clamp_min(0)
-    return values * keep
+    """Wiener's gain, signal / (signal + noise), with both powers averaged over 3×3 neighbours and the channels."""
+    power = F.avg_pool2d(F.pad(values.square().mean(0)[None, None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
+    noise = F.avg_pool2d(F.pad(error.square().mean(0)[None, None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
+    shrunk: torch.Tensor = values * (1 - SURE * noise / power.clamp_min(1e-12)).clamp_min(0)
+    return shrunk
 
 
 def _concentration(values: torch.Tensor) -> float:

@@ -88,7 +88,8 @@ def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str]) -> list
 
 def _direction(rows: Tensor, weights: Tensor, centre: Tensor) -> Tensor:
     mean = rows.T @ weights / weights.sum(0).clamp_min(1e-3) - centre[:, None]
-    return mean / mean.norm(dim=0).clamp_min(1e-9)
+    direction: Tensor = mean / mean.norm(dim=0).clamp_min(1e-9)
+    return direction
 
 
 def _measure(rows: Tensor, rest: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:

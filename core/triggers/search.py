@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from core.triggers.judge import Candidate, coarse, content_shares, likeness
+from core.triggers.judge import Candidate, coarse, content_shares, likeness, more_doubted
 from core.triggers.picture import MATCHES, draw
 from core.triggers.pursuit import polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
@@ -23,6 +23,10 @@ SAMPLE_ROWS = 24_000
 SAME = 0.5
 MANY_CLASSES = 3
 CONTRADICTED = 0.5
+MORE = 1.25
+EVERY = -1  # the label of a pattern that goes with wrong labels of any class
+ONE_CLASS = 0.7
+WHOLE = 0.9
 
 Progress = Callable[[int, int], None]
 
@@ -90,13 +94,14 @@ def _spaces(material: Material) -> dict[str, Space]:
 def _candidates(material: Material, spaces: dict[str, Space], progress: Progress | None) -> list[Candidate]:
     counts = np.bincount(material.labels[material.labels >= 0], minlength=material.classes)
     searched = [c for c in range(material.classes) if LEAST_CLASS <= counts[c] < (material.labels >= 0).sum()]
+    searched += [EVERY] if int(material.doubted.sum()) >= LEAST_CLASS else []
     found, done = [], 0
     for space in spaces.values():
         sample = _sample(material, REST_ROWS)
         there = space.of(material.pixels, sample)
         waves_there = waves(material.pixels, sample, material.device) if space.name == "plain" else None
         for label in searched:
-            others = torch.from_numpy(material.labels[sample] != label).to(there.device)
+            others = torch.from_numpy(_outside(material, label)[sample]).to(there.device)
             if int(others.sum()) >= LEAST_CLASS:
                 rest_waves = None if waves_there is None else waves_there[others]
                 found += _of_class(material, space, label, there[others], rest_waves)
@@ -106,15 +111,28 @@ def _candidates(material: Material, spaces: dict[str, Space], progress: Progress
     return found
 
 
+def _outside(material: Material, label: int) -> Bool:
+    """Rows that a class is compared with: other labels', or for wrong labels of any class, the undoubted."""
+    if label == EVERY:
+        return np.asarray((material.labels >= 0) & ~material.doubted)
+    return np.asarray((material.labels >= 0) & (material.labels != label))
+
+
+def _inside(material: Material, label: int) -> Bool:
+    if label == EVERY:
+        return np.asarray((material.labels >= 0) & material.doubted)
+    return np.asarray(material.labels == label)
+
+
 def _of_class(
     material: Material, space: Space, label: int, rest: torch.Tensor, rest_waves: torch.Tensor | None
 ) -> list[Candidate]:
-    rows = np.flatnonzero(material.labels == label)
+    rows = np.flatnonzero(_inside(material, label))
     if len(rows) > MOST_CLASS:
         rows = np.sort(np.random.default_rng(material.seed).choice(rows, MOST_CLASS, replace=False))
     group = space.of(material.pixels, rows)
     weights, names = [torch.ones(len(rows), device=group.device)], ["all"]
-    if material.doubted[rows].sum() >= 3:
+    if label != EVERY and material.doubted[rows].sum() >= 3:
         weights.append(torch.from_numpy(material.doubted[rows]).float().to(group.device))
         names.append("doubted")
     if rest_waves is None:
@@ -126,30 +144,28 @@ def _of_class(
     found = []
     for result in pursue(group, rest, torch.stack(weights, 1), names):
         split = separate(result.scores.double().cpu().numpy(), result.rest.double().cpu().numpy())
-        candidate = Candidate(label, space.name, rows, result, split, 0.0, usual)
+        carries = result.scores.cpu().numpy() >= split.threshold
+        doubted = label != EVERY and more_doubted(material.doubted[rows], carries)
+        candidate = Candidate(label, space.name, rows, result, split, 0.0, usual, doubted)
         if candidate.stands_apart():
             result, split = polish(group, rest, result)
             candidate = replace(candidate, found=result, split=split)
-        if candidate.stands_apart():
+        if candidate.stands_apart() and not (label == EVERY and _one_class(material, candidate)):
             alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
             found.append(replace(candidate, alike=alike))
     return found
+
+
+def _one_class(material: Material, candidate: Candidate) -> bool:
+    """True where the carriers of a pattern of any class in truth bear one label: that class's own search tells more."""
+    return int(np.bincount(material.labels[candidate.carriers]).max()) > ONE_CLASS * len(candidate.carriers)
 
 
 # ---- from candidates to findings -----------------------------------------------------------------------------
 
 
 def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Candidate]) -> Mined:
-    taken: list[Candidate] = []
-    duplicates: list[Int64] = []
-    for candidate in sorted(candidates, key=lambda c: -c.quality):
-        rows = candidate.carriers
-        if any(c.label == candidate.label and np.isin(rows, c.carriers).mean() > SAME for c in taken):
-            continue
-        if candidate.is_content() and _contradicted(material, candidate.label, rows, rows).mean() < CONTRADICTED:
-            duplicates.append(rows)
-            continue
-        taken.append(candidate)
+    taken, duplicates = _choose(material, candidates)
     carriers = np.unique(np.concatenate([c.carriers for c in taken])) if taken else np.zeros(0, np.int64)
     shares = content_shares(material.vectors, material.labels, material.classes, carriers, carriers, material.device)
     chance = np.zeros(len(material.labels), np.float32)
@@ -164,9 +180,28 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
     return Mined(named, chance, carriers, shares, held)
 
 
-def _contradicted(material: Material, label: int, rows: Int64, without: Int64) -> Bool:
+def _choose(material: Material, candidates: list[Candidate]) -> tuple[list[Candidate], list[Int64]]:
+    """One candidate for each cluster of carriers, the preferred space's unless another finds clearly more rows."""
+    taken: list[Candidate] = []
+    duplicates: list[Int64] = []
+    for candidate in sorted(candidates, key=lambda c: c.quality, reverse=True):
+        rows = candidate.carriers
+        rivals = [c for c in taken if candidate.label in (c.label, EVERY) or c.label == EVERY]
+        within = [c for c in rivals if np.isin(c.carriers, rows).mean() > SAME]
+        known = np.unique(np.concatenate([c.carriers for c in rivals])) if rivals else rows[:0]
+        seen = bool(np.isin(rows, known).mean() > SAME)
+        if (seen or within) and len(rows) < MORE * max(sum(len(c.carriers) for c in within), len(rows) * (not within)):
+            continue
+        if candidate.is_content() and _contradicted(material, rows, rows).mean() < CONTRADICTED:
+            duplicates.append(rows)
+            continue
+        taken = [c for c in taken if all(c is not w for w in within)] + [candidate]
+    return taken, duplicates
+
+
+def _contradicted(material: Material, rows: Int64, without: Int64) -> Bool:
     shares = content_shares(material.vectors, material.labels, material.classes, rows[:1000], without, material.device)
-    return np.asarray(shares.argmax(1) != label)
+    return np.asarray(shares.argmax(1) != material.labels[rows[:1000]])
 
 
 def _same_pattern(taken: list[Candidate]) -> list[list[Candidate]]:
@@ -174,14 +209,17 @@ def _same_pattern(taken: list[Candidate]) -> list[list[Candidate]]:
     groups: list[list[Candidate]] = []
     for c in taken:
         for group in groups:
-            if group[0].space == c.space and float(group[0].found.direction @ c.found.direction) > SAME:
+            # the loudest window may lie a pixel aside, which makes another picture of the same patch
+            moved = group[0].space == "window" and group[0].label == c.label
+            if group[0].space == c.space and (moved or float(group[0].found.direction @ c.found.direction) > SAME):
                 group.append(c)
                 break
         else:
             groups.append([c])
     split: list[list[Candidate]] = []
     for group in groups:
-        split += [group] if len({c.label for c in group}) >= MANY_CLASSES else [[c] for c in group]
+        labels = {c.label for c in group}
+        split += [group] if len(labels) >= MANY_CLASSES or len(labels) == 1 else [[c] for c in group]
     return split
 
 
@@ -193,7 +231,7 @@ def _finding(
     chance = np.zeros(len(material.labels), np.float32)
     for c in group:
         chance[c.rows] = np.maximum(chance[c.rows], c.chance)
-        on = material.labels == c.label
+        on = material.labels == c.label if c.label != EVERY else material.labels >= 0
         chance[on] = np.maximum(chance[on], c.split.chance(scores[on].astype(np.float64)))
     rows = np.flatnonzero(chance >= 0.5)
     rows = rows[np.argsort(-scores[rows], kind="stable")]
@@ -202,11 +240,14 @@ def _finding(
     at = np.searchsorted(carriers, rows)
     known = (at < len(carriers)) & (carriers[np.minimum(at, len(carriers) - 1)] == rows)
     against = shares[at[known]].argmax(1) != material.labels[rows[known]] if known.any() else np.zeros(0, bool)
+    if best.label != EVERY and len(rows) > WHOLE * (material.labels == best.label).sum():
+        # no row is left that could vote for the label
+        against = material.doubted[rows]
     seen = draw(material.pixels, rows, _matches(material, rows, carriers), space, best.found.direction)
     finding = Finding(
         trigger_id="t1",
         kind=seen.kind,
-        label=best.label if len(group) == 1 else -1,
+        label=best.label if len({c.label for c in group}) == 1 else EVERY,
         rows=rows,
         covers=other if has_covers else np.zeros(0, np.int64),
         row_scores=scores,

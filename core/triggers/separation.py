@@ -12,6 +12,7 @@ Tensor = torch.Tensor
 Float64 = NDArray[np.float64]
 LEAST_SPREAD = 0.8
 EM_ROUNDS = 40
+WINDOWS = (1.0, 2.0, 3.0, 6.0, 12.0)  # in which humps are counted; loud patterns spread wide
 BULK = 1.0  # nobody looks for a hump nearer than this
 
 
@@ -21,7 +22,8 @@ def natural_limit(standard: Tensor) -> Tensor:
     Reading the tail itself would let rows of other classes that carry the pattern too (cover images) hide it.
     """
     a, b = torch.quantile(standard, torch.tensor([0.85, 0.95], device=standard.device), dim=0)
-    return b + (b - a) * (np.log(50.0) / np.log(3.0))
+    limit: Tensor = b + (b - a) * float(np.log(50.0) / np.log(3.0))
+    return limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class Separation:
     carriers: estimated number of rows that carry it.  centre, spread: of the carriers.
     natural: where one natural row in a thousand lies.  gap: deviations by which rows beyond a valley outnumber it.
     threshold: score from which a row more likely carries it than not.  false_alarm: share of the rest beyond it.
+    lift: how many times more common carriers are in the class than in the rest.
     """
 
     carriers: float
@@ -42,6 +45,7 @@ class Separation:
     false_alarm: float
     share: float
     tail: tuple[float, float]
+    lift: float = 0.0
 
     def chance(self, scores: Float64) -> Float64:
         """P(carries the pattern | score) for rows of the class; rises with the score."""
@@ -78,6 +82,7 @@ def separate(scores: Float64, rest: Float64) -> Separation:
         false_alarm=float((quiet >= threshold).mean()),
         share=share,
         tail=tail,
+        lift=float((scores >= threshold).mean() / ((rest >= threshold).mean() + 1 / len(rest))),
     )
 
 
@@ -110,10 +115,10 @@ def _posterior(t: Float64, share: float, centre: float, spread: float, tail: tup
 
 
 def gap(scores: Float64, start: float) -> float:
-    """Largest (hump − valley before it)/√(hump + valley) of counts beyond `start`, in windows of 1, 2 and 3 units."""
+    """Largest (hump − valley before it)/√(hump + valley) of counts beyond `start`, in windows of 1 to 12 units."""
     best = 0.0
     ordered = np.sort(scores)
-    for width in (1.0, 2.0, 3.0):
+    for width in WINDOWS:
         edges = np.arange(start, max(start + 1, float(np.quantile(ordered, 0.9995))) + width, width / 2)
         counts = np.searchsorted(ordered, edges + width) - np.searchsorted(ordered, edges)
         if len(counts) < 4:
@@ -127,14 +132,17 @@ def gap(scores: Float64, start: float) -> float:
 def valley(scores: Float64, least: float = 5.0) -> float | None:
     """Where a second hump begins, None where there is none: cover images in other classes make one."""
     ordered = np.sort(scores)
-    start = float(np.quantile(ordered, 0.9))
-    edges = np.arange(max(start, 2.5), float(ordered[-1]) + 1.0, 0.5)
-    if len(edges) < 4:
-        return None
-    counts = (np.searchsorted(ordered, edges + 1.0) - np.searchsorted(ordered, edges)).astype(float)
-    lowest = np.minimum.accumulate(counts)
-    rise = (counts - lowest) / np.sqrt(counts + lowest + 1.0)
-    top = int(rise.argmax())
-    if rise[top] < least:
-        return None
-    return float(edges[int(np.flatnonzero(counts[: top + 1] == lowest[top])[-1])]) + 0.5
+    start = max(float(np.quantile(ordered, 0.9)), 2.5)
+    best, at = least, None
+    for width in WINDOWS:
+        edges = np.arange(start, float(ordered[-1]) + width, width / 2)
+        if len(edges) < 4:
+            continue
+        counts = (np.searchsorted(ordered, edges + width) - np.searchsorted(ordered, edges)).astype(float)
+        lowest = np.minimum.accumulate(counts)
+        rise = (counts - lowest) / np.sqrt(counts + lowest + 1.0)
+        top = int(rise.argmax())
+        if rise[top] >= best:
+            best = float(rise[top])
+            at = float(edges[int(np.flatnonzero(counts[: top + 1] == lowest[top])[-1])]) + width / 2
+    return at

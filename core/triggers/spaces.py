@@ -108,13 +108,15 @@ def log_energy(x: Tensor) -> Tensor:
     kernels[4, 0] = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], device=x.device) / 2
     answers = F.conv2d(F.pad(x.mean(1, keepdim=True), (1, 1, 1, 1), mode="reflect"), kernels)
     cells = max(1, x.shape[-1] // ENERGY_CELLS)
-    return F.avg_pool2d((answers.abs() + 1 / 255).log(), cells)
+    pooled: Tensor = F.avg_pool2d((answers.abs() + 1 / 255).log(), cells)
+    return pooled
 
 
 def unit(x: Tensor) -> Tensor:
     """Rows flattened and brought to length √D."""
     flat = x.flatten(1)
-    return flat * (math.sqrt(flat.shape[1]) / flat.norm(dim=1, keepdim=True).clamp_min(1e-6))
+    scaled: Tensor = flat * (math.sqrt(flat.shape[1]) / flat.norm(dim=1, keepdim=True).clamp_min(1e-6))
+    return scaled
 
 
 # ---- the spaces ------------------------------------------------------------------------------------------------
@@ -189,6 +191,7 @@ def energy_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device)
 
     def draw(direction: Tensor) -> Tensor:
         # mean over the five directions: where detail is missing (negative) or added
-        return (direction @ whitener).view(5, cells, cells).mean(0, keepdim=True).expand(3, cells, cells)
+        field: Tensor = (direction @ whitener).view(5, cells, cells).mean(0, keepdim=True)
+        return field.expand(3, cells, cells)
 
     return Space("energy", device, vectors, draw)

@@ -1,0 +1,144 @@
+"""Evidence and pixels to scores, findings and a verdict; what a scan does between the kNN graph and the map.
+
+Two steps, because the first is quick and a gallery can be looked at after it: `judge_content` needs vectors alone,
+`analyse` adds what needs pixels: the short probe and its scores, and the patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.fuse import Fused, dirty_rows, fuse
+from core.scores import SCORES
+from core.scores.vote import vote
+from core.suggest import Judgement, judge
+from core.types import UNLABELLED, Bool, Dataset, Evidence, Finding, Float32, Suggestions, UInt8
+
+CHUNK = 8192
+
+
+class Stages(Protocol):
+    """Who is told how far the work has come."""
+
+    def stage(self, name: str, *, done: int = 0, total: int = 0) -> None: ...
+
+    def update(self, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What vectors and labels alone say. doubted: bool (n,), the neighbours' vote is for another class."""
+
+    scores: dict[str, Float32]
+    judged: Judgement
+    doubted: Bool
+    fused: Fused
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """The fields of an Inspection that come from scores; see core/types.py."""
+
+    scores: Mapping[str, Float32]
+    suspicion: Float32
+    threshold: float
+    verdicts: NDArray[np.int8]
+    suggestions: Suggestions
+    findings: tuple[Finding, ...]
+    content: Float32
+    artifact: Float32
+
+
+def judge_content(evidence: Evidence, progress: Stages | None = None) -> Content:
+    """Content scores, suggestions and a first verdict."""
+    if progress is not None:
+        progress.stage("scores", total=len(SCORES) + 1)
+    scores = {}
+    for done, (name, score) in enumerate(SCORES.items(), start=1):
+        scores[name] = score.function(evidence)
+        if progress is not None:
+            progress.update(done, len(SCORES) + 1)
+    votes = vote(evidence)
+    judged = judge(evidence.labels, len(evidence.classes), votes.shares)
+    doubted = np.zeros(len(evidence), dtype=bool)
+    for start in range(0, len(evidence), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(evidence)))
+        doubted[rows] = votes.shares(rows).argmax(1) != evidence.labels[rows]
+    doubted &= evidence.labels != UNLABELLED
+    return Content(scores, judged, doubted, fuse(evidence.labels, len(evidence.classes), judged.wrong, scores))
+
+
+def analyse(
+    dataset: Dataset,
+    evidence: Evidence,
+    pixels: UInt8,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Stages | None = None,
+    halftone_shift: Float32 | None = None,
+    known: Content | None = None,
+) -> Analysis:
+    """Everything that can be said of the set.
+
+    pixels: uint8 (n, s, s, 3), see core/pixels.py.  halftone_shift: that score, where the embedder could be asked.
+    known: what `judge_content` said, where it has been asked already.
+    """
+    from core.probe import train_probe
+    from core.scores.artifact import ARTIFACT_SCORES
+    from core.triggers import mine
+
+    content = known or judge_content(evidence, progress)
+    labels, classes = evidence.labels, len(evidence.classes)
+    if progress is not None:
+        progress.stage("patterns")
+    update = None if progress is None else progress.update
+    mined = mine(pixels, labels, classes, content.doubted, evidence.vectors, seed=seed, device=device, progress=update)
+    if progress is not None:
+        progress.stage("probe")
+    probe = train_probe(pixels, labels, classes, seed=seed, device=device, progress=update)
+    scores = dict(content.scores)
+    scores |= {name: score.function(probe, labels, classes) for name, score in ARTIFACT_SCORES.items()}
+    if halftone_shift is not None:
+        scores["halftone_shift"] = halftone_shift
+    scores["trigger"] = trigger_score(mined.findings, labels)
+    dirty = dirty_rows(mined.findings, labels, content.doubted)
+    wrong, suggestions = _without_pattern(content, labels, mined.rows, mined.shares, dirty)
+    fused = fuse(labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, duplicates=mined.duplicates)
+    return Analysis(
+        scores, fused.suspicion, fused.threshold, fused.verdicts, suggestions, mined.findings, fused.content, fused.artifact
+    )
+
+
+def trigger_score(findings: tuple[Finding, ...], labels: NDArray[np.int64]) -> Float32:
+    """Largest row score over the findings of the row's label, in units of the finding's threshold; 0 where there is none.
+
+    float32 (n,) ≥ 0, NaN unlabelled; 1 = just carries it.
+    """
+    found = np.zeros(len(labels), np.float32)
+    for finding in findings:
+        own = (labels == finding.label) if finding.label >= 0 else np.isin(np.arange(len(labels)), finding.rows)
+        np.maximum(found, np.where(own, finding.row_scores / max(finding.threshold, 1e-6), 0), out=found)
+    found[labels == UNLABELLED] = np.nan
+    return found
+
+
+def _without_pattern(
+    content: Content, labels: NDArray[np.int64], rows: NDArray[np.int64], shares: Float32, dirty: Bool
+) -> tuple[Float32, Suggestions]:
+    """P(label wrong) and suggestions, with carriers of wrong labels judged by neighbours that carry nothing."""
+    wrong = content.judged.wrong.copy()
+    suggested, confidence = content.judged.suggestions.labels.copy(), content.judged.suggestions.confidence.copy()
+    known = dirty[rows]
+    at, votes = rows[known], shares[known].copy()
+    votes[np.arange(len(at)), labels[at]] = 0.0
+    total = np.maximum(votes.sum(1, keepdims=True), 1e-9)
+    # that the label is wrong is settled by the pattern, so only the other classes are in question
+    suggested[at], confidence[at] = votes.argmax(1), (votes / total).max(1)
+    wrong[at] = np.maximum(wrong[at], 1.0 - shares[known][np.arange(len(at)), labels[at]])
+    return wrong, Suggestions(suggested, confidence.astype(np.float32))
