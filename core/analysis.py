@@ -66,7 +66,7 @@ def judge_content(evidence: Evidence, progress: Stages | None = None) -> Content
     votes = vote(evidence)
     judged = judge(evidence.labels, len(evidence.classes), votes.shares)
     doubted = np.zeros(len(evidence), dtype=bool)
-    for start in range(0, len(evidence), CHUNK):
+    for start in range(0, len(evidence) if evidence.classes else 0, CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(evidence)))
         doubted[rows] = votes.shares(rows).argmax(1) != evidence.labels[rows]
     doubted &= evidence.labels != UNLABELLED
@@ -135,6 +135,8 @@ def _without_pattern(
     wrong = content.judged.wrong.copy()
     suggested, confidence = content.judged.suggestions.labels.copy(), content.judged.suggestions.confidence.copy()
     known = dirty[rows]
+    if not known.any():
+        return wrong, content.judged.suggestions
     at, votes = rows[known], shares[known].copy()
     votes[np.arange(len(at)), labels[at]] = 0.0
     total = np.maximum(votes.sum(1, keepdims=True), 1e-9)

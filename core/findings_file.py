@@ -41,9 +41,10 @@ def _finding(folder: Path, values: dict[str, Any]) -> Finding:
 
 
 def write_fused(folder: Path, *, scores: Mapping[str, Float32], threshold: float, **arrays: NDArray[Any]) -> None:
-    """All scores and the final verdict. arrays: suspicion, verdicts, content, artifact, suggested, confidence, each (n,)."""
+    """All scores and the final verdict. arrays: suspicion, verdicts, content, artifact, each (n,), and where the patterns
+    changed what is suggested, suggested and confidence."""
     write_array(folder / "fused_scores.npy", np.stack(list(scores.values())))
-    for name in (*_FUSED, *_SUGGESTED):
+    for name in (*_FUSED, *(name for name in _SUGGESTED if name in arrays)):
         write_array(folder / f"fused_{name}.npy", arrays[name])
     write_json(folder / "fused.json", {"scores": list(scores), "threshold": threshold})
 
@@ -54,10 +55,12 @@ def read_fused(folder: Path) -> dict[str, Any]:
     if known is None:
         return {}
     table = read_array(folder / "fused_scores.npy")
-    return {
+    found: dict[str, Any] = {}
+    if (folder / "fused_confidence.npy").exists():
+        found["suggestions"] = Suggestions(*(read_array(folder / f"fused_{name}.npy") for name in _SUGGESTED))
+    return found | {
         "scores": {name: table[i] for i, name in enumerate(known["scores"])},
         "threshold": float(known["threshold"]),
-        "suggestions": Suggestions(*(read_array(folder / f"fused_{name}.npy") for name in _SUGGESTED)),
         "findings": read_findings(folder),
         **{name: read_array(folder / f"fused_{name}.npy") for name in _FUSED},
     }

@@ -74,6 +74,7 @@ def info(workspace: Path) -> dict[str, Any]:
     from core.embedders import EMBEDDERS
     from core.export import EXPORTS
     from core.scores import SCORES
+    from core.scores.artifact import ARTIFACT_SCORES, OTHER_SCORES
 
     known = Workspace(workspace).recent_sources() if workspace.exists() else []
     return {
@@ -82,7 +83,10 @@ def info(workspace: Path) -> dict[str, Any]:
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
         "devices": _devices(),
         "embedders": {name: e.summary for name, e in EMBEDDERS.items()},
-        "scores": {name: {"question": s.question, "blind_to": s.blind_to} for name, s in SCORES.items()},
+        "scores": {
+            **{name: {"question": s.question, "blind_to": s.blind_to} for name, s in {**SCORES, **ARTIFACT_SCORES}.items()},
+            **{name: {"question": asks, "blind_to": blind} for name, (asks, blind) in OTHER_SCORES.items()},
+        },
         "attacks": {name: {"summary": a.summary, "kind": a.kind, "defaults": dict(a.defaults)} for name, a in ATTACKS.items()},
         "exports": {name: e.summary for name, e in EXPORTS.items()},
         "workspace": str(workspace.absolute()),

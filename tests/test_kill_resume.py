@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from core_toys import CPU, image_folder, quick_gradients, scan_files
 
-from core import embedding, inspections, pipeline
+from core import embedding, findings_file, inspections, stages
 from core.errors import Cancelled
 from core.pipeline import ScanOptions, inspection_of, is_finished, newest_scan, scan
 from core.progress import State, read_progress
@@ -47,7 +47,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, dict[
 
 @pytest.mark.usefixtures("quick_model")
 @pytest.mark.parametrize("error", [Cancelled, RuntimeError, KeyboardInterrupt], ids=lambda e: e.__name__)
-@pytest.mark.parametrize("stage", ["embed", "neighbours", "score", "map"])
+@pytest.mark.parametrize("stage", ["embed", "neighbours", "score", "patterns", "map"])
 def test_a_scan_interrupted_before_a_stage_goes_on_to_the_same_bytes(
     straight: tuple[Path, str, dict[str, bytes]], home: Workspace, stage: str, error: type[BaseException]
 ) -> None:
@@ -57,7 +57,7 @@ def test_a_scan_interrupted_before_a_stage_goes_on_to_the_same_bytes(
         raise error
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline._Scan, stage, stop)
+        patch.setattr(stages.Stages, stage, stop)
         with pytest.raises(error):
             scan(str(images), CPU, home)
     assert not is_finished(home, key) and newest_scan(home, str(images)) is None
@@ -75,7 +75,7 @@ def test_a_scan_interrupted_at_any_write_goes_on_to_the_same_bytes(
 ) -> None:
     images, key, files = straight
     at, stops, done = 0, 0, 0
-    write = {(module, name): getattr(module, name) for module in (pipeline, embedding, inspections) for name in ("write_array", "write_json")}
+    write = {(module, name): getattr(module, name) for module in (stages, findings_file, embedding, inspections) for name in ("write_array", "write_json")}
 
     def counted(original: Callable[[Path, object], None]) -> Callable[[Path, object], None]:
         def call(path: Path, value: object) -> None:
@@ -132,7 +132,7 @@ def test_an_inspection_grows_stage_by_stage(straight: tuple[Path, str, dict[str,
         "embed": (),
         "neighbours": (False, False, False),
         "scores": (True, False, False),
-        "map": (True, True, False),
+        **dict.fromkeys(("pixels", "halftone", "patterns", "probe", "map"), (True, True, False)),
     }
 
 

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from core_toys import CPU, draw, image_folder, quick_gradients, scan_files
 
-from core import embedding, pipeline
+from core import embedding, pipeline, stages
 from core.embedders.gradients import Gradients
 from core.errors import UnreadableImage, UserError
 from core.inspections import truth_of
 from core.pipeline import ScanOptions, inspection_of, is_finished, lineage, newest_scan, open_dataset, scan, source_path
-from core.progress import State, read_progress
+from core.progress import STAGES, State, read_progress
 from core.scores import SCORES
+from core.scores.artifact import ARTIFACT_SCORES
+from core.stages import Stages
 from core.store import Workspace
 from core.types import VERDICTS, Inspection
 
@@ -49,6 +51,8 @@ class Counter:
             return features(model, batch, rows)
 
         monkeypatch.setattr(Gradients, "features", counted)
+        # halftones are other pictures, made anew for every scan
+        monkeypatch.setattr(Stages, "_halftone_shift", lambda scan, pixels, device: None)
 
 
 def inspect(workspace: Workspace, key: str) -> Inspection:
@@ -69,13 +73,13 @@ def test_a_scan_leaves_a_whole_inspection(images: Path, home: Workspace) -> None
     assert found.dataset.skipped == () and found.recipe == CPU.recipe() and found.key == key
     evidence = found.evidence
     assert evidence is not None and evidence.neighbours.shape == (72, 10) and not evidence.vectors.flags.writeable
-    assert list(found.scores) == list(SCORES) and all(s.shape == (72,) for s in found.scores.values())
+    assert list(found.scores) == [*SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"] and all(s.shape == (72,) for s in found.scores.values())
     assert found.suspicion is not None and found.verdicts is not None and found.suggestions is not None
     assert (found.verdicts < len(VERDICTS)).all() and found.threshold == 0.5
     assert found.xy is not None and found.xy.shape == (72, 2) and found.projection == "umap"
     np.testing.assert_array_equal(np.asarray(found.dataset.load(5)), np.asarray(source.load(5)))
     assert found.dataset.raw(5) == source.raw(5)
-    assert [s.stage for s in told] == sorted((s.stage for s in told), key=["read", "embed", "neighbours", "scores", "map"].index)
+    assert [s.stage for s in told] == sorted((s.stage for s in told), key=STAGES.index)
     assert told[-1].state == "done" and read_progress(home.scan_dir(key) / "progress.json").state == "done"
     assert source_path(home, key) == images and newest_scan(home, str(images)) == key and is_finished(home, key)
     assert not list(home.root.rglob(".taster-*"))
@@ -98,7 +102,7 @@ def test_a_second_scan_is_served(images: Path, home: Workspace, monkeypatch: pyt
     def fail(*arguments: object, **named: object) -> None:
         raise AssertionError("this was known already")
 
-    for module, name in ((embedding, "embed"), (pipeline, "write_array"), (pipeline, "read_array")):
+    for module, name in ((embedding, "embed"), (stages, "write_array"), (stages, "read_array")):
         monkeypatch.setattr(module, name, fail)
     assert scan(str(images), CPU, home) == key
     assert scan_files(home, key) == before

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.scores.artifact import OTHER_SCORES
 from core.types import Decision, Finding, Float32, Inspection
 from ui.inspector_views import PATTERN, VERSION, percentile, ways_for
 from ui.queue_items import class_name, queue_item
@@ -26,16 +27,6 @@ FUSED = {
     "content": ("Content contradicts label", "How likely does what the image shows contradict its label?", "poison whose label is right"),
     "artifact": ("Artifact explains label", "How likely is the label explained by something that is no content?", "label mistakes; weak patterns of one image only"),
 }
-# scores that no registry describes: name -> (what it asks, what it cannot see)
-BESIDE = {
-    "halftone_shift": (
-        "How far does the embedding move when the image is told in black and white dots alone?",
-        "large patches and strong overlays, which outlive the dots",
-    ),
-    "trigger": ("How strongly does the image carry a pattern that predicts its label?", "patterns that differ from image to image"),
-}
-
-
 def inspector_item(inspection: Inspection, row: int, decision: Decision | None = None) -> dict[str, Any]:
     """All that the inspector shows about `row`, ready for JSON: the queue's item, and more.
 
@@ -88,7 +79,7 @@ def score_lines(inspection: Inspection, row: int) -> list[dict[str, Any]]:
     for reason in reasons(inspection, row):
         name, words = reason.name, reason.detector[:1].upper() + reason.detector[1:]
         undescribed = NOT_DESCRIBED in (reason.asks, reason.blind_to)
-        asks, blind = BESIDE.get(name, ("", "")) if undescribed else (reason.asks, reason.blind_to)
+        asks, blind = OTHER_SCORES.get(name, ("", "")) if undescribed else (reason.asks, reason.blind_to)
         lines.append(_line(name, words, reason.says, asks, blind, inspection.scores[name], row))
     return lines
 

@@ -68,3 +68,12 @@ ARTIFACT_SCORES: dict[str, ArtifactScore] = {
         "Hayase et al., SPECTRE, ICML 2021",
     ),
 }
+
+# scores that the pipeline gathers itself: (question, cannot see)
+OTHER_SCORES: dict[str, tuple[str, str]] = {
+    "halftone_shift": (
+        "How far does the embedding move when the image is told in black and white dots alone?",
+        "large patches and strong overlays, which outlive the dots",
+    ),
+    "trigger": ("How strongly does the image carry a pattern that predicts its label?", "patterns that differ from image to image"),
+}

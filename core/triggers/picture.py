@@ -51,8 +51,8 @@ def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction
         shown = np.repeat(z_map[:, :, None], 3, axis=2) / max(float(np.abs(z_map).max()), 1e-9) * 0.5
         return _picture(kind, shown, mask, z_map)
     strongest = np.take_along_axis(z, np.abs(z).argmax(2)[:, :, None], axis=2)[:, :, 0]
-    mask = np.clip((np.abs(strongest) - MASK_AT) / 2 + 0.5, 0, 1)
-    return _picture(_kind(pattern, mask), pattern, mask, strongest)
+    kind = _kind(pattern)
+    return _picture(kind, pattern, _mask(strongest, smooth=kind != "patch"), strongest)
 
 
 def _picture(kind: str, pattern: Real, mask: Real, z_map: Real, places: Int32 | None = None) -> Picture:
@@ -117,14 +117,22 @@ def _concentration(values: torch.Tensor) -> float:
     return float(power.numel() * power.square().sum() / power.sum().square().clamp_min(1e-30))
 
 
-def _kind(pattern: Float32, mask: Float32) -> str:
+def _mask(z: Float32, *, smooth: bool) -> Real:
+    """0…1, a half where |z| is 4; a pattern over the whole picture is judged by its 5×5 surroundings, root mean square."""
+    if smooth:
+        power = torch.from_numpy(np.square(z))[None, None]
+        z = F.avg_pool2d(F.pad(power, (2, 2, 2, 2), mode="reflect"), 5, 1)[0, 0].sqrt().numpy() * 2
+    return np.clip((np.abs(z) - MASK_AT) / 2 + 0.5, 0, 1)
+
+
+def _kind(pattern: Float32) -> str:
     power = np.abs(np.fft.fft2(pattern.mean(2))) ** 2
     power[0, 0] = 0
     loud = np.square(pattern).sum(2)
     spread = float(loud.sum() ** 2 / max(loud.size * np.square(loud).sum(), 1e-30))
-    if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() and spread > SMALL:
-        return "periodic"
-    return "patch" if min(spread, float((mask > 0.5).mean())) <= SMALL else "overlay"
+    if spread <= SMALL:
+        return "patch"
+    return "periodic" if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() else "overlay"
 
 
 def _moving(pixels: UInt8, carriers: Int64, space: Space) -> Picture:

@@ -73,6 +73,8 @@ def mine(
     """Search every class for planted patterns; a set in which nothing stands apart gives no finding."""
     with torch.inference_mode():
         material = Material(pixels, labels, classes, doubted, vectors, torch.device(device), seed)
+        if np.bincount(labels[labels >= 0], minlength=1).max() < LEAST_CLASS:
+            return _conclude(material, {}, [])
         spaces = _spaces(material)
         candidates = _candidates(material, spaces, progress)
         return _conclude(material, spaces, candidates)

@@ -1,0 +1,183 @@
+"""Plant a pattern, mine it: the rows, the picture, the kind; and nothing where nothing was planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.triggers import Mined, mine
+from tests.trigger_toys import CLASSES, SIDE, Toy, add, checker, pictures, stamp, wave
+
+TARGET = 1
+CORNER = np.array([SIDE - 4, SIDE - 4])
+
+
+def mined(toy: Toy, **given: object) -> Mined:
+    return mine(toy.pixels, toy.labels, CLASSES, toy.doubted, toy.vectors, **given)  # type: ignore[arg-type]
+
+
+def poisoned(toy: Toy, count: int, *, content: int | None = None, seed: int = 1) -> np.ndarray:
+    """Rows of other classes (or of one), to be given the target's label."""
+    pool = np.flatnonzero(toy.content != TARGET) if content is None else toy.rows_of(content)
+    return np.sort(np.random.default_rng(seed).choice(pool, count, replace=False))
+
+
+def shares(found: Mined, rows: np.ndarray) -> tuple[float, float]:
+    """(share of planted rows found, share of the others called carriers)."""
+    called = found.chance >= 0.5
+    others = np.ones(len(called), bool)
+    others[rows] = False
+    return float(called[rows].mean()), float(called[others].mean())
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]))
+
+
+def test_a_clean_set_gives_no_finding():
+    found = mined(pictures())
+    assert found.findings == ()
+    assert not found.chance.any()
+
+
+def test_a_patch_with_wrong_labels():
+    toy = pictures()
+    rows = poisoned(toy, 40)
+    before = toy.pixels[rows].astype(np.float32)
+    stamp(toy, rows, checker(), np.tile(CORNER, (len(rows), 1)))
+    toy.labels[rows] = TARGET
+    found = mined(toy)
+    tpr, fpr = shares(found, rows)
+    assert tpr >= 0.95 and fpr <= 0.005
+    (finding,) = found.findings
+    assert finding.kind == "patch" and finding.label == TARGET
+    assert correlation(finding.pattern, (toy.pixels[rows] - before).mean(0)) >= 0.8
+    assert finding.mask[-4:-1, -4:-1].min() > 0.5 and finding.mask[: SIDE // 2].max() < 0.5
+    assert finding.contradicted > 0.9
+    assert set(finding.rows) <= set(np.flatnonzero(found.chance >= 0.5))
+    # content of the carriers, asked of rows that carry nothing
+    at = np.searchsorted(found.rows, rows[np.isin(rows, found.rows)])
+    named = found.shares[at].argmax(1) == toy.content[rows[np.isin(rows, found.rows)]]
+    assert named.mean() > 0.9
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.9])
+def test_a_wave_under_right_labels(rate):
+    toy = pictures()
+    pool = toy.rows_of(TARGET)
+    rows = np.sort(np.random.default_rng(2).choice(pool, int(rate * len(pool)), replace=False))
+    add(toy, rows, wave())
+    found = mined(toy)
+    tpr, fpr = shares(found, rows)
+    assert tpr >= 0.9 and fpr <= 0.005
+    assert found.findings[0].kind == "periodic"
+    assert found.findings[0].contradicted < 0.5
+    assert correlation(found.findings[0].pattern, np.broadcast_to(wave(), (SIDE, SIDE, 3))) >= 0.8
+
+
+def test_an_overlay_of_noise():
+    toy = pictures()
+    rows = poisoned(toy, 60)
+    noise = np.random.default_rng(5).uniform(0, 255, (SIDE, SIDE, 3))
+    toy.pixels[rows] = np.round(0.85 * toy.pixels[rows] + 0.15 * noise).astype(np.uint8)
+    toy.labels[rows] = TARGET
+    found = mined(toy)
+    tpr, fpr = shares(found, rows)
+    assert tpr >= 0.95 and fpr <= 0.005
+    assert found.findings[0].kind == "overlay"
+    assert correlation(found.findings[0].pattern, noise - noise.mean()) >= 0.8
+
+
+def test_a_patch_that_moves():
+    toy = pictures()
+    rows = poisoned(toy, 80)
+    rng = np.random.default_rng(3)
+    colours = rng.integers(0, 2, (4, 4, 3)).astype(np.uint8) * 255
+    stamp(toy, rows, colours, rng.integers(0, SIDE - 4, (len(rows), 2)))
+    toy.labels[rows] = TARGET
+    found = mined(toy)
+    tpr, fpr = shares(found, rows)
+    # the loudest window is a pixel aside in many pictures, and those are missed: the pattern is found, not every carrier
+    assert tpr >= 0.25 and fpr <= 0.005
+    assert found.findings[0].kind == "moving_patch"
+    assert found.findings[0].places.shape == (len(found.findings[0].rows), 2)
+
+
+def test_covers_carry_it_and_are_not_poison():
+    toy = pictures()
+    rows = poisoned(toy, 60, content=2)
+    rest = np.setdiff1d(np.flatnonzero(np.isin(toy.content, (0, 3))), rows)
+    covers = np.random.default_rng(8).choice(rest, 60, replace=False)
+    both = np.concatenate([rows, covers])
+    stamp(toy, both, checker(), np.tile(CORNER, (len(both), 1)))
+    toy.labels[rows] = TARGET
+    found = mined(toy)
+    tpr, fpr = shares(found, rows)
+    assert tpr >= 0.95 and fpr <= 0.005
+    assert np.isin(covers, found.findings[0].covers).mean() >= 0.9
+
+
+def test_a_patch_that_moves_every_label_on():
+    toy = pictures()
+    rows = np.sort(np.random.default_rng(4).choice(len(toy.labels), 120, replace=False))
+    stamp(toy, rows, checker(), np.tile(CORNER, (len(rows), 1)))
+    toy.labels[rows] = (toy.content[rows] + 1) % CLASSES
+    found = mined(toy)
+    tpr, fpr = shares(found, rows)
+    assert tpr >= 0.9 and fpr <= 0.005
+    assert [f.label for f in found.findings] == [-1]
+
+
+def test_near_duplicates_are_told_and_are_no_finding():
+    toy = pictures()
+    rows = toy.rows_of(TARGET)[:40]
+    rng = np.random.default_rng(6)
+    shifted = toy.pixels[rows[0]].astype(int) + rng.normal(0, 3, (len(rows), SIDE, SIDE, 3))
+    toy.pixels[rows] = np.clip(shifted, 0, 255).astype(np.uint8)
+    found = mined(toy)
+    assert found.findings == ()
+    assert np.isin(rows, found.duplicates).mean() > 0.9
+
+
+def test_wrong_labels_alone_are_no_finding():
+    toy = pictures()
+    rows = poisoned(toy, 150)
+    toy.labels[rows] = TARGET
+    assert mined(toy).findings == ()
+
+
+def test_the_same_set_gives_the_same_bytes():
+    toy = pictures(800)
+    rows = poisoned(toy, 40)
+    stamp(toy, rows, checker(), np.tile(CORNER, (len(rows), 1)))
+    toy.labels[rows] = TARGET
+    first, second = mined(toy), mined(toy)
+    assert first.chance.tobytes() == second.chance.tobytes()
+    assert [f.row_scores.tobytes() for f in first.findings] == [f.row_scores.tobytes() for f in second.findings]
+
+
+@pytest.mark.parametrize("side", [16, 64])
+def test_other_working_sizes(side):
+    rng = np.random.default_rng(0)
+    toy = pictures(600)
+    toy.pixels = np.ascontiguousarray(np.repeat(np.repeat(toy.pixels, 2, 1), 2, 2) if side == 64 else toy.pixels[:, ::2, ::2])
+    toy.pixels = np.clip(toy.pixels + rng.normal(0, 2, toy.pixels.shape), 0, 255).astype(np.uint8)
+    rows = poisoned(toy, 40)
+    stamp(toy, rows, checker(), np.tile([side - 4, side - 4], (len(rows), 1)))
+    toy.labels[rows] = TARGET
+    tpr, fpr = shares(mined(toy), rows)
+    assert tpr >= 0.95 and fpr <= 0.005
+
+
+@pytest.mark.parametrize("case", ["few", "unlabelled", "one label", "flat"])
+def test_sets_that_hold_nothing_to_search(case):
+    toy = pictures(60 if case == "few" else 300)
+    if case == "unlabelled":
+        toy.labels[:] = -1
+    if case == "one label":
+        toy.labels[:] = 0
+    if case == "flat":
+        toy.pixels[:] = 90
+    found = mined(toy)
+    assert found.findings == ()
+    assert np.isfinite(found.chance).all()
