@@ -1,6 +1,11 @@
-"""`python -m core`."""
+"""`python -m core …`."""
 
+import os
 import sys
+
+# two threads that wait for each other by spinning come to a standstill beside any other program on two cores;
+# read by OpenMP when torch is first loaded, so it has to be said here
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from core.cli import main
 

@@ -17,7 +17,7 @@ from typing import Any
 from core.analysis import Analysis, analyse
 from core.errors import Cancelled, TasterError
 from core.inspections import load_inspection
-from core.progress import Progress, State
+from core.progress import Progress, State, alive, read_progress
 from core.scan_options import ScanOptions
 from core.sources import open_source, source_identity
 from core.stages import Stages
@@ -96,6 +96,7 @@ def scan(
     identity = source_identity(spec)
     workspace.remember_scan(identity, dataset.name, key, dataset.digest)
     if is_finished(workspace, key):
+        _tidy(workspace, key)
         return key
     with workspace.locked(key):
         folder = workspace.scan_dir(key)
@@ -116,6 +117,16 @@ def scan(
             raise
         progress.finish("done")
     return key
+
+
+def _tidy(workspace: Workspace, key: str) -> None:
+    """Clear up after a scan that was killed between its last result and its last word."""
+    folder = workspace.scan_dir(key)
+    state = read_progress(folder / "progress.json")
+    if state is None or (state.state != "done" and not alive(state.pid)):
+        with workspace.locked(key):
+            remove_temporaries(folder)
+            Progress(folder / "progress.json", None).finish("done")
 
 
 def inspection_of(workspace: Workspace, key: str) -> Inspection | None:

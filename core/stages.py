@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from core.analysis import analyse, judge_content
+from core.analysis import Content, analyse, judge_content
 from core.embedders import find_embedder
 from core.embedders.base import Settings, halving
 from core.findings_file import write_findings, write_fused
@@ -32,6 +32,7 @@ class Stages:
 
     def __post_init__(self) -> None:
         self.folder = self.workspace.scan_dir(self.key)
+        self.judged: Content | None = None
 
     def run(self) -> None:
         self.embed()
@@ -81,7 +82,7 @@ class Stages:
     def score(self) -> None:
         if (self.folder / "scores.json").exists():
             return
-        content = judge_content(self._evidence(), self.progress)
+        content = self.judged = judge_content(self._evidence(), self.progress)
         fused, judged = content.fused, content.judged
         write_array(self.folder / "scores.npy", np.stack(list(content.scores.values())))
         write_array(self.folder / "suspicion.npy", fused.suspicion)
@@ -110,7 +111,15 @@ class Stages:
         device = pick_device(self.options.device)
         shift = self._halftone_shift(pixels, device)
         found = analyse(
-            dataset, evidence, pixels, seed=self.recipe.seed, device=device, progress=self.progress, halftone_shift=shift
+            dataset,
+            evidence,
+            pixels,
+            seed=self.recipe.seed,
+            device=device,
+            progress=self.progress,
+            halftone_shift=shift,
+            # a scan that goes on here has not got it in memory
+            known=self.judged or judge_content(evidence),
         )
         write_findings(self.folder, found.findings)
         write_fused(

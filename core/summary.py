@@ -84,7 +84,8 @@ def info(workspace: Path) -> dict[str, Any]:
         "devices": _devices(),
         "embedders": {name: e.summary for name, e in EMBEDDERS.items()},
         "scores": {
-            **{name: {"question": s.question, "blind_to": s.blind_to} for name, s in {**SCORES, **ARTIFACT_SCORES}.items()},
+            **{name: {"question": s.question, "blind_to": s.blind_to} for name, s in SCORES.items()},
+            **{name: {"question": a.question, "blind_to": a.blind_to} for name, a in ARTIFACT_SCORES.items()},
             **{name: {"question": asks, "blind_to": blind} for name, (asks, blind) in OTHER_SCORES.items()},
         },
         "attacks": {name: {"summary": a.summary, "kind": a.kind, "defaults": dict(a.defaults)} for name, a in ATTACKS.items()},

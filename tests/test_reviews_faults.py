@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ def _write_many(path: Path, reviewer: str) -> None:
     log.close()
 
 
-def test_two_processes_lose_nothing(path: Path) -> None:
+def test_two_processes_lose_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a page test leaves its script as the main module, and a spawned child would start that
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     spawn = multiprocessing.get_context("spawn")
     workers = [spawn.Process(target=_write_many, args=(path, name)) for name in ("ann", "bob")]
     for worker in workers:
