@@ -13,7 +13,7 @@ from core.triggers.picture import MATCHES, draw
 from core.triggers.pursuit import polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
 from core.triggers.separation import separate, valley
-from core.triggers.spaces import Space, energy_space, fine_space, plain_space, window_space
+from core.triggers.spaces import Space, energy_space, fine_space, plain_space, whitener, window_space
 from core.types import Bool, Finding, Float32, Int64, UInt8
 
 LEAST_CLASS = 40
@@ -88,8 +88,9 @@ def _sample(material: Material, count: int) -> Int64:
 
 def _spaces(material: Material) -> dict[str, Space]:
     sample, pixels, device = _sample(material, SAMPLE_ROWS), material.pixels, material.device
-    made = [plain_space(pixels.shape[1], device), fine_space(pixels, sample, device)]
-    made += [energy_space(pixels, sample, device), window_space(pixels, sample, device)]
+    side, whiten = pixels.shape[1], whitener(pixels, sample, device)
+    made = [plain_space(side, device), fine_space(side, whiten, device)]
+    made += [energy_space(pixels, sample, device), window_space(whiten, device)]
     return {space.name: space for space in made}
 
 

@@ -6,7 +6,7 @@ All vectors have length √D, so one coordinate is about one unit and a row's pr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +45,10 @@ class Space:
         return torch.cat([self.vectors(batch) for batch in batches(pixels, rows, self.device)])
 
 
-def batches(pixels: UInt8, rows: NDArray[np.int64], device: torch.device) -> list[Tensor]:
-    """Lazy-enough batches of images, float32 (≤1024, 3, s, s) in 0…1."""
-    return [_images(pixels[rows[s : s + CHUNK]], device) for s in range(0, len(rows), CHUNK)]
+def batches(pixels: UInt8, rows: NDArray[np.int64], device: torch.device) -> Iterator[Tensor]:
+    """Images of `rows` one batch after the other, float32 (≤1024, 3, s, s) in 0…1."""
+    for start in range(0, len(rows), CHUNK):
+        yield _images(pixels[rows[start : start + CHUNK]], device)
 
 
 def _images(block: UInt8, device: torch.device) -> Tensor:
@@ -127,7 +128,8 @@ def plain_space(side: int, device: torch.device) -> Space:
     return Space("plain", device, lambda x: unit(equal_contrast(high_pass(x))), lambda d: d.view(3, side, side))
 
 
-def _whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Callable[[Tensor], Tensor]:
+def whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Images -> high-passed, contrast made equal, every frequency as loud as in the mean of `sample`; same shape."""
     side = pixels.shape[1]
     basis = cosine_basis(side, device)
     count, square = 0, torch.zeros(3, side, side, device=device)
@@ -145,16 +147,13 @@ def _whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) ->
     return whiten
 
 
-def fine_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Space:
+def fine_space(side: int, whiten: Callable[[Tensor], Tensor], device: torch.device) -> Space:
     """The same with every spatial frequency made equally loud: patches, however small, and noise."""
-    side = pixels.shape[1]
-    whiten = _whitener(pixels, sample, device)
     return Space("fine", device, lambda x: unit(whiten(x)), lambda d: red_green_blue(d.view(1, 3, side, side))[0])
 
 
-def window_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Space:
+def window_space(whiten: Callable[[Tensor], Tensor], device: torch.device) -> Space:
     """The loudest 7×7 window of each whitened image, wherever it is: patches that move."""
-    whiten = _whitener(pixels, sample, device)
     half = WINDOW // 2
 
     def loudest(x: Tensor) -> tuple[Tensor, Tensor]:
