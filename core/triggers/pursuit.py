@@ -44,13 +44,17 @@ def _turn(group: Tensor) -> Tensor:
     return turn
 
 
-def polish(group: Tensor, rest: Tensor, found: Pursued) -> tuple[Pursued, Separation]:
-    """A few more turns in which each row weighs what it likely carries, for a pattern that has been found already."""
+def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor) -> tuple[Pursued, Separation]:
+    """A few more turns in which each row weighs what it likely carries, for a pattern that has been found already.
+
+    within (n,): 0…1, what a row may weigh at most, see `pursue`.
+    """
     turn, centre = _turn(group), rest.mean(0)
     halves = (group[turn], group[~turn])
     split = _split(found)
     for _ in range(POLISH_ROUNDS):
         weights = torch.from_numpy(split.chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
+        weights = weights * within[:, None]
         if min(float(weights[turn].sum()), float(weights[~turn].sum())) < 2:
             break
         directions = [_direction(h, w, centre) for h, w in zip(halves, (weights[turn], weights[~turn]), strict=True)]
@@ -71,18 +75,25 @@ def _result(seed: str, turn: Tensor, directions: list[Tensor], measured: list[tu
     return Pursued(seed, scores, (measured[0][1] + measured[1][1])[:, k] / 2, mean / mean.norm().clamp_min(1e-9), agreement)
 
 
-def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str]) -> list[Pursued]:
-    """group (n, D), rest (r, D), seeds (n, m) first weights of the group's rows in 0…1 -> one result a seed."""
+def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within: Tensor) -> list[Pursued]:
+    """group (n, D), rest (r, D), seeds (n, m) first weights of the group's rows in 0…1 -> one result a seed.
+
+    within (n, m): what a row may weigh at most in later rounds. Ones let a pattern gather rows of the whole class. For a
+    guess that started at rows whose content contradicts the label it is that guess, so that rows of the class that look
+    a little like the pattern (smooth skies beside images smoothed by a bend) do not take it over.
+    """
     turn = _turn(group)
     halves = (group[turn], group[~turn])
     centre = rest.mean(0)
-    weights = [seeds[turn].clone(), seeds[~turn].clone()]
+    weights, most = [seeds[turn].clone(), seeds[~turn].clone()], (within[turn], within[~turn])
     directions = [centre[:, None], centre[:, None]]
     for _ in range(ROUNDS):
         directions = [_direction(half, w, centre) for half, w in zip(halves, weights, strict=True)]
         measured = [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)]
         # what the first half's direction measured are the second half's rows
-        weights = [torch.sigmoid((s - limit - 0.5) * 3) for s, _, limit in (measured[1], measured[0])]
+        weights = [
+            torch.sigmoid((s - limit - 0.5) * 3) * m for (s, _, limit), m in zip(measured[::-1], most, strict=True)
+        ]
     return [_result(name, turn, directions, measured, k) for k, name in enumerate(names)]
 
 

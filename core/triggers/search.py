@@ -145,13 +145,15 @@ def _of_class(
     weights, names = weights + more[0], names + more[1]
     usual = likeness(coarse(material.pixels, rows[:: max(1, len(rows) // 500)], material.device))
     found = []
-    for result in pursue(group, rest, torch.stack(weights, 1), names):
+    # a guess among doubted rows stays among them, every other may gather the whole class
+    within = torch.stack([w if name == "doubted" else torch.ones_like(w) for w, name in zip(weights, names, strict=True)], 1)
+    for k, result in enumerate(pursue(group, rest, torch.stack(weights, 1), names, within)):
         split = separate(result.scores.double().cpu().numpy(), result.rest.double().cpu().numpy())
         carries = result.scores.cpu().numpy() >= split.threshold
         doubted = label != EVERY and more_doubted(material.doubted[rows], carries)
         candidate = Candidate(label, space.name, rows, result, split, 0.0, usual, doubted)
         if candidate.stands_apart():
-            result, split = polish(group, rest, result)
+            result, split = polish(group, rest, result, within[:, k])
             candidate = replace(candidate, found=result, split=split)
         if candidate.stands_apart() and not (label == EVERY and _one_class(material, candidate)):
             alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
