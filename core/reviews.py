@@ -20,18 +20,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from core.errors import UserError
+from core.reviews_checks import (
+    LARGEST_INTEGER,
+    REVIEWER_CHARACTERS,
+    Line,
+    checked_digests,
+    checked_lines,
+    checked_reviewer,
+)
 from core.reviews_file import connect, migrate, refuse_foreign, why
-from core.types import ACTIONS, Decision
+from core.types import Decision
 
-REVIEWER_CHARACTERS = 80
-_LARGEST_INTEGER = 2**63 - 1
-# image id, seq that the line takes back, class of this image alone
-_Line = tuple[str, int | None, str | None]
+__all__ = ["REVIEWER_CHARACTERS", "Reviews", "fold"]
 
-
+# what an event is called whose images have an action each; no line is ever read as that
+EACH_ITS_OWN = "mixed"
 _SELECT = (
-    "SELECT l.seq, e.at, e.reviewer, e.dataset, l.image_id, e.action, coalesce(l.label, e.label), e.note, l.undoes,"
-    " e.score_version, e.event FROM lines l JOIN events e ON e.number = l.event"
+    "SELECT l.seq, e.at, e.reviewer, e.dataset, l.image_id, coalesce(l.action, e.action), coalesce(l.label, e.label),"
+    " e.note, l.undoes, e.score_version, e.event FROM lines l JOIN events e ON e.number = l.event"
 )
 
 
@@ -66,7 +72,7 @@ class Reviews:
         self,
         dataset: str,
         image_ids: Sequence[str],
-        action: str,
+        action: str | Sequence[str],
         *,
         reviewer: str,
         label: str = "",
@@ -75,20 +81,29 @@ class Reviews:
         score_version: str = "",
         session: str = "",
         session_seq: int | None = None,
+        undecided_in: Sequence[str] = (),
     ) -> list[Decision]:
         """Append one event that decides `image_ids` (repeats collapsed) alike; returns its lines, once committed.
 
         action: one of ACTIONS; `relabel` needs the class name `label`, the others take none. Names are kept as given.
-        labels: instead of `label`, one class name for each of `image_ids`, which then must not repeat.
+        labels: instead of `label`, one class name for each of `image_ids`, which then must not repeat. With one action
+        for each image too, labels are "" where the action takes none.
+        undecided_in: digests; images on which a decision stands there, also one taken a moment ago, stay as they are.
+        Where none is left, nothing is written and [] returned.
         session, session_seq: sending the same pair again returns the first event's lines and writes nothing.
         Raises UserError for bad input.
         """
-        reviewer = _checked(reviewer, session, session_seq)
-        lines = _checked_decision(dataset, image_ids, action, label, labels)
-        fields = (dataset, action, label, note, score_version, session, session_seq, None)
+        reviewer = checked_reviewer(reviewer, session, session_seq)
+        lines = checked_lines(dataset, image_ids, action, label, labels)
+        named = action if isinstance(action, str) else EACH_ITS_OWN
+        fields = (dataset, named, label, note, score_version, session, session_seq, None)
         with self._transaction(writes=True) as connection:
             known = _sent(connection, session, session_seq)
             if known is None:
+                decided = _decided(connection, checked_digests(undecided_in)) if undecided_in else set()
+                lines = [line for line in lines if line[0] not in decided]
+                if not lines:
+                    return []
                 known = _append(connection, reviewer, fields, lines)
             return _lines(connection, known)
 
@@ -107,7 +122,7 @@ class Reviews:
         again. Sending the same (session, session_seq) again changes nothing, also where there was nothing to undo.
         Raises UserError for bad input and for an event that `dataset` does not have.
         """
-        reviewer, digests = _checked(reviewer, session, session_seq), _digests(dataset)
+        reviewer, digests = checked_reviewer(reviewer, session, session_seq), checked_digests(dataset)
         with self._transaction(writes=True) as connection:
             known = _sent(connection, session, session_seq)
             if known is None:
@@ -119,8 +134,8 @@ class Reviews:
 
     def log(self, dataset: str | Sequence[str], *, after: int = 0, upto: int | None = None) -> list[Decision]:
         """The lines on `dataset` (one digest, or the digests one source had over time), after < seq <= upto."""
-        digests = _digests(dataset)
-        last = _LARGEST_INTEGER if upto is None else upto
+        digests = checked_digests(dataset)
+        last = LARGEST_INTEGER if upto is None else upto
         # "+" keeps SQLite off the index of data sets: following a long log reads its new end only
         where = (
             f" WHERE {'+' if after else ''}e.dataset IN ({_marks(digests)}) AND l.seq > ? AND l.seq <= ? ORDER BY l.seq"
@@ -135,7 +150,7 @@ class Reviews:
             " ORDER BY e.number DESC, l.seq DESC LIMIT 1"
         )
         with self._transaction(writes=False) as connection:
-            heads = [connection.exec_driver_sql(newest, (_stored(d),)).scalar() for d in _digests(dataset)]
+            heads = [connection.exec_driver_sql(newest, (_stored(d),)).scalar() for d in checked_digests(dataset)]
         return max(int(head or 0) for head in heads)
 
     def state(self, dataset: str | Sequence[str], *, upto: int | None = None) -> dict[str, Decision]:
@@ -182,47 +197,6 @@ def _explained(path: Path) -> Iterator[None]:
         raise mendable from error
 
 
-# ---- checks
-
-
-def _checked(reviewer: str, session: str, session_seq: int | None) -> str:
-    name = reviewer.strip()
-    if not name or len(name) > REVIEWER_CHARACTERS:
-        raise UserError(
-            "a decision needs the name of its reviewer" if not name else "the reviewer's name is too long",
-            f"1 to {REVIEWER_CHARACTERS} characters",
-        )
-    if session_seq is not None and not (session and 0 <= session_seq <= _LARGEST_INTEGER):
-        raise UserError(f"session number {session_seq} is not valid", "a number from 0, with the name of its session")
-    return name
-
-
-def _checked_decision(
-    dataset: str, image_ids: Sequence[str], action: str, label: str, labels: Sequence[str]
-) -> list[_Line]:
-    if action not in ACTIONS:
-        raise UserError(f"action '{action}' is not known", f"choose one of: {', '.join(ACTIONS)}")
-    if (action == "relabel") != bool(label or labels):
-        wrong = "relabel needs the new class" if action == "relabel" else f"{action} takes no class, got '{label or labels[0]}'"
-        raise UserError(wrong, "a class name for relabel, none for any other action")
-    if isinstance(image_ids, str) or not dataset:
-        raise UserError("a decision needs a data set and a list of image ids", "a digest, and one id or more")
-    images = list(dict.fromkeys(image_ids))
-    if not images:
-        raise UserError("there is no image to decide on", "one image id or more", "select an image first")
-    if labels and (label or isinstance(labels, str) or not len(images) == len(image_ids) == len(labels) or not all(labels)):
-        raise UserError("the new classes do not fit the images", "one class name for each image, and each image once")
-    own: Sequence[str | None] = labels or [None] * len(images)
-    return [(image, None, name) for image, name in zip(images, own, strict=True)]
-
-
-def _digests(dataset: str | Sequence[str]) -> tuple[str, ...]:
-    digests = (dataset,) if isinstance(dataset, str) else tuple(dataset)
-    if not all(digests) or not digests:
-        raise UserError("the data set is not named", "one digest or more")
-    return digests
-
-
 # ---- rows
 
 
@@ -250,7 +224,16 @@ def _sent(connection: Connection, session: str, session_seq: int | None) -> int 
     return None if found is None else int(found)
 
 
-def _append(connection: Connection, reviewer: str, fields: tuple[object, ...], lines: Sequence[_Line]) -> int:
+def _decided(connection: Connection, digests: tuple[str, ...]) -> set[str]:
+    """Ids of the images on which a decision stands."""
+    sql = (
+        f"SELECT DISTINCT l.image_id FROM events e JOIN lines l ON l.event = e.number WHERE e.dataset IN ({_marks(digests)})"
+        " AND e.action <> 'undo' AND NOT EXISTS (SELECT 1 FROM lines u WHERE u.undoes = l.seq)"
+    )
+    return {str(image) for (image,) in connection.exec_driver_sql(sql, tuple(map(_stored, digests)))}
+
+
+def _append(connection: Connection, reviewer: str, fields: tuple[object, ...], lines: Sequence[Line]) -> int:
     """Write one event and its lines; returns the event's number."""
     # the time is taken under the write lock, so that it rises with seq as far as the clock does
     at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
@@ -260,8 +243,8 @@ def _append(connection: Connection, reviewer: str, fields: tuple[object, ...], l
     number = connection.exec_driver_sql(f"INSERT INTO events ({columns}) VALUES ({marks})", tuple(values)).lastrowid
     if lines:
         connection.exec_driver_sql(
-            "INSERT INTO lines (event, image_id, undoes, label) VALUES (?, CAST(? AS TEXT), ?, CAST(? AS TEXT))",
-            [(number, _stored(image), undoes, None if name is None else _stored(name)) for image, undoes, name in lines],
+            "INSERT INTO lines (event, image_id, undoes, label, action) VALUES (?, CAST(? AS TEXT), ?, CAST(? AS TEXT), ?)",
+            [(number, _stored(image), undoes, None if name is None else _stored(name), done) for image, undoes, name, done in lines],
         )
     return int(number)
 
@@ -275,7 +258,7 @@ def _append_undo(
 ) -> int:
     # nothing to undo is written as an event without lines: the same message, sent again later, must not undo either
     number, dataset = target or (None, digests[-1])
-    lines = [] if number is None else [(line.image_id, line.seq, None) for line in _lines(connection, number)]
+    lines = [] if number is None else [(line.image_id, line.seq, None, None) for line in _lines(connection, number)]
     return _append(connection, reviewer, (dataset, "undo", "", "", "", *sent, number), lines)
 
 

@@ -51,6 +51,8 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     # NULL: the event's own label; an event may give each of its images another one
     ("a label for each line", ("ALTER TABLE lines ADD COLUMN label TEXT",)),
+    # NULL: the event's own action; one event may relabel some images and leave others out
+    ("an action for each line", ("ALTER TABLE lines ADD COLUMN action TEXT",)),
 )
 
 # (what SQLite says, what is wrong, what is allowed, the way out)

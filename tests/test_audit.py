@@ -251,6 +251,60 @@ def test_what_was_decided_together_survives_a_kill(tmp_path):
     log.close()
 
 
+# ---- one event in which each image has an action of its own
+
+
+def test_each_image_has_its_own_action_and_one_undo_takes_all_back(reviews):
+    before = reviews.decide(DATA, ["a"], "keep", reviewer="Bob")
+    lines = reviews.decide(DATA, ["a", "b", "c"], ["relabel", "exclude", "relabel"], labels=["cat", "", "dog"], reviewer="Ada")
+    assert [(d.image_id, d.action, d.label) for d in lines] == [("a", "relabel", "cat"), ("b", "exclude", ""), ("c", "relabel", "dog")]
+    assert len({d.event for d in lines}) == 1 and reviews.log(DATA)[1:] == lines
+    assert {i: (d.action, d.label) for i, d in reviews.state(DATA).items()} == {"a": ("relabel", "cat"), "b": ("exclude", ""), "c": ("relabel", "dog")}
+    taken_back = reviews.undo(DATA, reviewer="Ada")
+    assert [(d.action, d.label) for d in taken_back] == [("undo", "")] * 3
+    assert reviews.state(DATA) == {"a": before[0]}
+
+
+def test_what_is_decided_already_stays_as_it_is(reviews):
+    earlier = reviews.decide("older digest", ["a"], "keep", reviewer="Bob")
+    reviews.decide(DATA, ["b"], "exclude", reviewer="Bob")
+    reviews.undo(DATA, reviewer="Bob")
+    both = ("older digest", DATA)
+    lines = reviews.decide(DATA, ["a", "b", "c"], ["exclude"] * 3, labels=[""] * 3, reviewer="Ada", undecided_in=both)
+    assert [d.image_id for d in lines] == ["b", "c"]
+    assert reviews.state(both)["a"] == earlier[0]
+    written = reviews.log(both)
+    assert reviews.decide(DATA, ["a", "b", "c"], "exclude", reviewer="Ada", undecided_in=both) == []
+    assert reviews.log(both) == written
+    # sent again under its number it is the first answer, although all is decided by now
+    sent = {"reviewer": "Ada", "session": "s", "session_seq": 3, "undecided_in": both}
+    assert reviews.decide(DATA, ["c", "d"], "keep", **sent) == reviews.decide(DATA, ["c", "d"], "keep", **sent)
+    assert [d.image_id for d in reviews.log(both)[len(written) :]] == ["d"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"action": ["exclude"], "labels": [""]},
+        {"action": ["exclude", "undo"], "labels": ["", ""]},
+        {"action": ["exclude", "relabel"], "labels": ["", ""]},
+        {"action": ["exclude", "relabel"], "labels": ["cat", "cat"]},
+        {"action": ["exclude", "exclude"], "labels": []},
+        {"action": ["relabel", "relabel"], "labels": [], "label": "cat"},
+        {"action": ["exclude", "exclude"], "labels": ["", ""], "image_ids": ["a", "a"]},
+        {"action": [], "labels": []},
+        {"action": "exclude", "labels": ["cat", ""]},
+        {"action": "relabel", "labels": ["cat", ""]},
+    ],
+    ids=str,
+)
+def test_actions_that_do_not_fit_are_refused(reviews, bad):
+    fields = {"image_ids": ["a", "b"], **bad}
+    with pytest.raises(UserError):
+        reviews.decide(DATA, reviewer="Ada", **fields)
+    assert reviews.log(DATA) == []
+
+
 # ---- over HTTP
 
 
