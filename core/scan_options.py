@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from core.embedders import find_embedder
+from core.embedders import EMBEDDERS, find_embedder
 from core.errors import UserError
 from core.types import Recipe
 
@@ -24,15 +24,16 @@ class ScanOptions:
 
     def recipe(self) -> Recipe:
         """The part of the options that names the result. Raises UserError for what cannot be."""
-        find_embedder(self.embedder)
+        embedder = find_embedder(self.embedder)
         if not 1 <= self.k <= 1000:
             raise UserError(f"k = {self.k} cannot be", "1 to 1000 neighbours")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed = {self.seed} cannot be", "a whole number from 0 to 4294967295")
         if self.embeddings is not None and self.embedder != "precomputed":
             raise UserError(f"--embeddings does not go with embedder '{self.embedder}'", "it is for embedder 'precomputed'", "leave one of the two out")
-        if self.weights is not None and self.embedder in ("gradients", "precomputed"):
-            raise UserError(f"--weights does not go with embedder '{self.embedder}'", "it is for the torchvision embedders", "leave it out")
+        if self.weights is not None and not embedder.trained:
+            named = ", ".join(name for name, entry in EMBEDDERS.items() if entry.trained)
+            raise UserError(f"--weights does not go with embedder '{self.embedder}'", f"it is for {named}", "leave it out")
         files = {"weights": self.weights, "embeddings": self.embeddings}
         return Recipe(
             self.embedder,

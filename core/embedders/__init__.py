@@ -24,7 +24,16 @@ def _torchvision(name: str, size: str) -> Embedder:
 
         return TorchvisionModel(name, settings)
 
-    return Embedder(name, f"torchvision {name}, ImageNet weights ({size}, downloaded at first use, or --weights FILE)", load)
+    return Embedder(name, f"torchvision {name}, ImageNet weights ({size}, downloaded at first use, or --weights FILE)", load, trained=True)
+
+
+def _hub(name: str, what: str, size: str) -> Embedder:
+    def load(settings: Settings) -> Model:
+        from core.embedders.hub_models import HubModel
+
+        return HubModel(name, settings)
+
+    return Embedder(name, f"{what} ({size}, downloaded at first use, or --weights FILE)", load, trained=True)
 
 
 EMBEDDERS: dict[str, Embedder] = {
@@ -32,6 +41,9 @@ EMBEDDERS: dict[str, Embedder] = {
     "resnet18": _torchvision("resnet18", "45 MB"),
     "resnet50": _torchvision("resnet50", "98 MB"),
     "convnext_tiny": _torchvision("convnext_tiny", "109 MB"),
+    "dinov2_vits14": _hub("dinov2_vits14", "DINOv2 ViT-S/14, learnt from images without labels", "88 MB"),
+    "dinov2_vitb14": _hub("dinov2_vitb14", "DINOv2 ViT-B/14, learnt from images without labels", "346 MB"),
+    "clip_vit_b32": _hub("clip_vit_b32", "CLIP ViT-B/32, LAION-2B weights, learnt from images and captions", "605 MB"),
     "precomputed": Embedder("precomputed", "vectors made elsewhere: --embeddings FILE.npy, one row an image", _precomputed),
 }
 

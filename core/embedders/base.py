@@ -51,11 +51,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Embedder:
-    """An entry of the registry: `load` imports what is heavy and builds the model."""
+    """An entry of the registry: `load` imports what is heavy and builds the model.
+
+    trained: it has weights, which --weights FILE can replace.
+    """
 
     name: str
     summary: str
     load: Callable[[Settings], Model]
+    trained: bool = False
 
 
 def halving(

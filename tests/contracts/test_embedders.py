@@ -15,6 +15,7 @@ import torch
 from attack_toys import make_dataset
 from core_toys import draw
 from PIL import Image
+from tower_toys import clip_state, dinov2_state
 
 from core.embedders import EMBEDDERS, find_embedder
 from core.embedders.base import Model, Settings, pick_device
@@ -23,12 +24,14 @@ from core.errors import UserError
 from core.types import Dataset
 
 WIDTHS = {"resnet18": 512, "resnet50": 2048, "convnext_tiny": 768}
+# small towers: width of the class token, or of CLIP's projection
+TOWERS = {"dinov2_vits14": 64, "dinov2_vitb14": 128, "clip_vit_b32": 24}
 ROWS = np.arange(1000)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A file of random weights per torchvision backbone."""
+    """A file of random weights for each embedder that has trained ones."""
     from torchvision.models import get_model
 
     folder, files = tmp_path_factory.mktemp("weights"), {}
@@ -36,6 +39,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         torch.manual_seed(1)
         files[name] = folder / f"{name}.pt"
         torch.save(get_model(name, weights=None).state_dict(), files[name])
+    for name, width in TOWERS.items():
+        files[name] = folder / f"{name}.pt"
+        torch.save(clip_state(output=width) if name.startswith("clip") else dinov2_state(width=width), files[name])
     return files
 
 
@@ -86,7 +92,7 @@ def test_images_of_all_sizes_become_unit_rows(name: str, models: Callable[[str],
     assert all(p.dtype == np.uint8 and p.ndim == 3 and p.shape[2] == 3 for p in pixels)
     raw = model.features(pixels, ROWS[: len(images)])
     assert raw.dtype == np.float32 and len(raw) == len(images) and np.isfinite(raw).all()
-    assert raw.shape[1] == WIDTHS.get(name, raw.shape[1])
+    assert raw.shape[1] == (WIDTHS | TOWERS).get(name, raw.shape[1])
     vectors = model.finish([raw[:3], raw[3:]], len(images))
     assert vectors.dtype == np.float32 and vectors.shape[0] == len(images) and vectors.shape[1] >= 2
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
@@ -108,6 +114,10 @@ def test_an_unknown_embedder_names_the_choices() -> None:
     with pytest.raises(UserError, match="embedder 'dinov3' is not known – choose one of: gradients, resnet18") as caught:
         find_embedder("dinov3")
     assert all(name in str(caught.value) for name in EMBEDDERS)
+
+
+def test_every_embedder_with_trained_weights_is_tested() -> None:
+    assert {name for name, entry in EMBEDDERS.items() if entry.trained} == WIDTHS.keys() | TOWERS.keys()
 
 
 def test_every_entry_says_what_it_is() -> None:
