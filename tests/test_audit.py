@@ -351,3 +351,42 @@ def test_the_same_number_for_other_labels_is_not_lost(decide):
 def test_an_event_that_is_not_known_is_refused(decide):
     refused(decide("/api/undo", event="e" * 32), 503)
     refused(decide("/api/undo", event=7), 400)
+
+
+def test_each_row_travels_with_its_own_action(services, inspection, decide):
+    answer = decide(rows=[1, 2, 3], actions=["relabel", "exclude", "keep"], labels=[4, None, None], note="proposals").json()
+    assert answer["saved"] == 3
+    assert [(c["row"], c["action"], c["label"]) for c in answer["changes"]] == [(1, "relabel", CLASSES[4]), (2, "exclude", ""), (3, "keep", "")]
+    assert decide("/api/undo", event=answer["event"]).json()["saved"] == 3
+    assert services.reviews().state(inspection.dataset.digest) == {}
+
+
+def test_what_people_decided_meanwhile_is_left_alone(services, inspection, decide):
+    decide(rows=[2], action="keep", reviewer="Bob")
+    answer = decide(rows=[1, 2], actions=["exclude", "exclude"], labels=[None, None], undecided=True).json()
+    assert answer["saved"] == 1
+    held = services.reviews().state(inspection.dataset.digest)
+    assert {d.image_id: (d.action, d.reviewer) for d in held.values()} == {inspection.dataset.ids[1]: ("exclude", "Ada"), inspection.dataset.ids[2]: ("keep", "Bob")}
+    assert "by now" in refused(decide(rows=[1, 2], actions=["exclude", "exclude"], labels=[None, None], undecided=True), 409)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"actions": ["exclude"], "labels": [None]},
+        {"actions": ["exclude", "undo"], "labels": [None, None]},
+        {"actions": ["exclude", ["keep"]], "labels": [None, None]},
+        {"actions": "exclude", "labels": [None, None]},
+        {"actions": ["exclude", "relabel"], "labels": [None, None]},
+        {"actions": ["exclude", "relabel"], "labels": [1, 1]},
+        {"actions": ["exclude", "exclude"]},
+        {"actions": ["relabel", "relabel"], "labels": [1, 99]},
+        {"actions": ["exclude", "exclude"], "labels": [None, None], "action": "exclude"},
+        {"action": ["exclude"]},
+        {"action": "relabel", "labels": [1, None]},
+    ],
+    ids=str,
+)
+def test_actions_that_name_nothing_are_refused(services, inspection, decide, bad):
+    refused(decide(rows=[1, 2], **bad), 400)
+    assert services.reviews().log(inspection.dataset.digest) == []

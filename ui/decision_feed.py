@@ -20,7 +20,7 @@ class Reviews(Protocol):
         self,
         dataset: str,
         image_ids: Sequence[str],
-        action: str,
+        action: str | Sequence[str],
         *,
         reviewer: str,
         label: str = "",
@@ -29,8 +29,9 @@ class Reviews(Protocol):
         score_version: str = "",
         session: str = "",
         session_seq: int | None = None,
+        undecided_in: Sequence[str] = (),
     ) -> list[Decision]:
-        """Append one event that decides the images alike; returns its lines once committed."""
+        """Append one event that decides the images, but for those decided already in `undecided_in`; returns its lines."""
 
     def undo(
         self,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from starlette.requests import Request
 
-from core.types import Inspection, Int64
+from core.types import ACTIONS, Inspection, Int64
 from ui.sprites import registered_rows
 
-MOST_BODY_BYTES = 2 * 2**20
+# a decision on 300,000 images, each with its own action and class
+MOST_BODY_BYTES = 8 * 2**20
 MOST_REVIEWER = 80
 MOST_SESSION = 64
 MOST_CORNERS = 4000
@@ -106,13 +108,46 @@ def posted_polygon(body: dict[str, Any]) -> list[list[float]]:
     return corners
 
 
-def posted_labels(body: dict[str, Any], rows: list[int], inspection: Inspection) -> list[str]:
+@dataclass(frozen=True)
+class PostedDecision:
+    """action: of all images, or one of each.  label: the class of all.  labels: one of each, "" where it takes none."""
+
+    action: str | list[str]
+    label: str
+    labels: list[str]
+
+    def of(self, ids: list[str]) -> dict[str, tuple[str, str]]:
+        """What is wanted of each image: (action, class name)."""
+        actions = [self.action] * len(ids) if isinstance(self.action, str) else self.action
+        return dict(zip(ids, zip(actions, self.labels or [self.label] * len(ids), strict=True), strict=True))
+
+
+def posted_decision(body: dict[str, Any], rows: list[int], inspection: Inspection) -> PostedDecision:
+    """What `body` says is to become of its rows: `action` (and `label`, or `labels` by number), or `actions` one for each
+    row with `labels` that are null where no class is taken."""
+    each = "actions" in body
+    actions = body["actions"] if each else [body.get("action")]
+    # a list or an object cannot be looked up
+    if not isinstance(actions, list) or not all(isinstance(a, str) and a in ACTIONS for a in actions):
+        raise Refusal(400, f"this action is not known; choose one of: {', '.join(ACTIONS)}")
+    if each and (len(actions) != len(rows) or "action" in body or "label" in body):
+        raise Refusal(400, "actions must be one for each row, and each row once, without action and label")
+    label, labels = body.get("label", ""), _posted_labels(body, rows, inspection, none=each)
+    named = label != ""
+    unknown = named and label not in inspection.dataset.classes
+    fits = [bool(name) for name in labels] == [a == "relabel" for a in actions] if each else (actions[0] == "relabel") == bool(named or labels)
+    if (named and labels) or not fits or unknown:
+        raise Refusal(400, "label must be a class of this data set for relabel (or labels one for each row), and empty for any other action")
+    return PostedDecision(actions if each else actions[0], label, labels)
+
+
+def _posted_labels(body: dict[str, Any], rows: list[int], inspection: Inspection, *, none: bool) -> list[str]:
     """Class names that `body` gives each of its rows by the class's number; [] where it gives none."""
     numbers, classes = body.get("labels", []), inspection.dataset.classes
-    fit = isinstance(numbers, list) and all(type(c) is int and 0 <= c < len(classes) for c in numbers)
-    if not fit or (numbers and (len(numbers) != len(rows) or len(rows) != len(body.get("rows", ())))):
+    fit = isinstance(numbers, list) and all((none and c is None) or (type(c) is int and 0 <= c < len(classes)) for c in numbers)
+    if not fit or ((numbers or none) and (len(numbers) != len(rows) or len(rows) != len(body.get("rows", ())))):
         raise Refusal(400, f"labels must be whole numbers from 0 to {len(classes) - 1}, one for each row, and each row once")
-    return [classes[c] for c in numbers]
+    return ["" if c is None else classes[c] for c in numbers]
 
 
 def trigger_name(value: str) -> str:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from core.errors import UnreadableImage, UserError
-from core.types import ACTIONS, Inspection
+from core.types import Inspection
 from ui.decision_feed import DecisionFeed, Feeds, Reviews
 from ui.finding_pictures import asked_png
 from ui.inspector_facts import inspector_item
@@ -33,7 +33,7 @@ from ui.request_checks import (
     Refusal,
     hex_name,
     json_body,
-    posted_labels,
+    posted_decision,
     posted_polygon,
     posted_rows,
     row_number,
@@ -221,25 +221,21 @@ class _Door:
         body = await self._posted(request)
         inspection = self._inspection(body.get("key"))
         rows = posted_rows(body, inspection)
-        action, label = body.get("action"), body.get("label", "")
-        if action not in ACTIONS:
-            raise Refusal(400, f"this action is not known; choose one of: {', '.join(ACTIONS)}")
-        labels = posted_labels(body, rows, inspection)
-        named = label != ""
-        if (named and labels) or (action == "relabel") != bool(named or labels) or (named and label not in inspection.dataset.classes):
-            raise Refusal(400, "label must be a class of this data set for relabel (or labels one for each row), and empty for any other action")
+        wanted = posted_decision(body, rows, inspection)
         note = text(body, "note", MOST_NOTE, needed=False)
         ids = [inspection.dataset.ids[row] for row in rows]
-        wanted = {image: (action, name) for image, name in zip(ids, labels or [label] * len(ids), strict=True)}
         who = sender(body)
 
         def write() -> dict[str, Any]:
-            digest = inspection.dataset.digest
             lines = self.services.reviews().decide(
-                digest, ids, action, label=label, labels=labels, note=note, score_version=inspection.key, **who
-            )
+                inspection.dataset.digest, ids, wanted.action, label=wanted.label, labels=wanted.labels, note=note, score_version=inspection.key,
+                undecided_in=tuple(self.services.lineage(inspection.key)) if body.get("undecided") is True else (), **who,
+            )  # fmt: skip
+            if not lines:
+                raise Refusal(409, "somebody has decided each of these images by now; nothing was changed")
+            written, asked = {line.image_id: (line.action, line.label) for line in lines}, wanted.of(ids)
             # a number that was used for another decision: this one was NOT written, and the page must not believe so
-            if {line.image_id: (line.action, line.label) for line in lines} != wanted:
+            if not written.items() <= asked.items() or (len(written) < len(asked) and body.get("undecided") is not True):
                 raise Refusal(409, "this session has used that number for another decision; reload the page")
             return {**self._feed(inspection).of_lines(lines), "saved": len(lines), "event": lines[0].event}
 
