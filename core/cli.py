@@ -66,10 +66,10 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="core", description="Find, see and mend poisoned images in a training set.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_scan(commands)
-    _add_poison(commands)
-    _add_evaluate(commands)
-    _add_export(commands)
+    from core.cli_mend import add_cleanse, add_prove
+
+    for add in (_add_scan, _add_poison, _add_evaluate, add_cleanse, add_prove, _add_export):
+        add(commands)
     info = commands.add_parser("info", help="versions, devices, embedders, scores, attacks, workspaces")
     _add_common(info)
     info.set_defaults(command=_info)

@@ -58,6 +58,7 @@ class Job:
     place: Path
     source: Path | None
     link: str
+    records: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ def export(
     source: Path | None = None,
     link: str = "copy",
     seq: int | None = None,
+    records: Mapping[str, bytes] | None = None,
 ) -> list[Path]:
     """Write the format `to` (a name in EXPORTS) to `out`; returns the paths written, the main one first.
 
     state: the fold of `log` up to line `seq` (default: its newest).  out: the file itself where it ends in the
     format's suffix, else a folder that must not exist or be empty.  source: folder or file of the images.  link: "hard"
     makes hard links for `folder` (a copy where that cannot be); who edits such a file edits the source's.
+    records: for `folder`, further files by name, written beside its own.
     Raises UserError, with nothing left behind, for a place that exists, lies in the source or cannot be written, for an
     image that is gone, and where the format needs image files but the source is a container; ValueError where `state`
     reaches past `log` or `seq`.
@@ -103,7 +106,7 @@ def export(
     _refuse_source(place, source)
     is_file = _is_file(place, to, form)
     lines = [line for line in log if line.seq <= last]
-    job = Job(inspection, state, lines, last, place.parent if is_file else place, source, link)
+    job = Job(inspection, state, lines, last, place.parent if is_file else place, source, link, records or {})
     try:
         return _write(job, form, place, is_file)
     except OSError as error:
@@ -137,6 +140,13 @@ def _write(job: Job, form: Export, place: Path, is_file: bool) -> list[Path]:
 
 
 # ---- where to
+
+
+def refuse_place(out: Path, source: Path | None) -> None:
+    """Raise UserError where a folder cannot be written to `out`: it holds something, or lies in the source."""
+    place = Path(os.path.realpath(out))
+    _refuse_source(place, source)
+    _refuse_existing([place], are_files=False)
 
 
 def _is_file(place: Path, to: str, form: Export) -> bool:
@@ -247,7 +257,7 @@ def _folder(job: Job, folder: Path) -> list[Path]:
     rows = np.flatnonzero(plan.kept)
     files = source_files(dataset, rows, job.source) if job.link == "hard" else None
     suffixes = ["" if has_image_name(dataset.ids[row]) else raw_image(dataset, row)[1] for row in rows.tolist()]
-    names = image_paths(dataset, plan, suffixes, FOLDER_RECORDS)
+    names = image_paths(dataset, plan, suffixes, (*FOLDER_RECORDS, *job.records))
     for parent in {(folder / name).parent for name in names}:
         parent.mkdir(parents=True, exist_ok=True)
     for position, row in enumerate(rows.tolist()):
@@ -257,6 +267,8 @@ def _folder(job: Job, folder: Path) -> list[Path]:
     _write_csv(manifest_table(job.inspection, job.state, plan, names), records[0])
     _write_csv(decisions_table(job.log), records[1])
     _scores(job, records[2])
+    for name, content in job.records.items():
+        (folder / name).write_bytes(content)
     return records
 
 

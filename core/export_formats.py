@@ -250,7 +250,7 @@ def _decision_columns(inspection: Inspection, state: Mapping[str, Decision]) -> 
         columns["action"][row] = decision.action
         columns["corrected_label"][row] = decision.label if decision.action == "relabel" else None
         columns["reviewer"][row] = decision.reviewer
-        columns["decided_at"][row] = decision.at
+        columns["decided_at"][row] = decision.at or None  # the automatic rule names no moment
     return {name: text_column(values) for name, values in columns.items()}
 
 

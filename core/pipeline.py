@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from core.analysis import Analysis, analyse
-from core.errors import Cancelled, TasterError
+from core.errors import Cancelled, TasterError, UserError
 from core.inspections import load_inspection
 from core.progress import Progress, State, alive, read_progress
 from core.scan_options import ScanOptions
@@ -27,7 +27,9 @@ from core.types import Dataset, Inspection, Recipe
 __all__ = [
     "Analysis",
     "ScanOptions",
+    "Source",
     "analyse",
+    "attack_recipe",
     "inspection_of",
     "is_finished",
     "lineage",
@@ -35,12 +37,13 @@ __all__ = [
     "open_dataset",
     "scan",
     "scan_key",
+    "source_of",
     "source_path",
 ]
 
 SCAN_VERSION = 4
 DEMO_SEED = 7
-DEMO_BACKDOOR_RATE = 0.05
+DEMO_BACKDOOR = {"attack": "badnets", "rate": 0.05, "target": 0, "seed": DEMO_SEED}
 DEMO_MISTAKE_RATE = 0.03
 
 
@@ -57,7 +60,7 @@ def _poisoned_demo(digits: Dataset) -> Dataset:
     """Digits with 5 % carrying a small patch and the label of one class, and 3 % plain mistakes, at a fixed seed."""
     from core.attacks import apply_attack
 
-    backdoored = apply_attack(digits, "badnets", rate=DEMO_BACKDOOR_RATE, target=0, seed=DEMO_SEED)
+    backdoored = apply_attack(digits, **DEMO_BACKDOOR)  # type: ignore[arg-type]
     poisoned = apply_attack(backdoored, "symmetric", rate=DEMO_MISTAKE_RATE, seed=DEMO_SEED, exclude_poisoned=True)
     return replace(poisoned, name="demo")
 
@@ -156,6 +159,33 @@ def lineage(workspace: Workspace, key: str) -> tuple[str, ...]:
         if before and before["digest"] not in seen:
             seen.append(str(before["digest"]))
     return tuple(seen)
+
+
+def attack_recipe(identity: str) -> dict[str, Any] | None:
+    """How the source was poisoned, {"attack", "seed", "settings", …}, where it is the demo or `poison` wrote it; else None.
+
+    The file lies beside the images and may come from anywhere: nothing in it is to be believed unchecked.
+    """
+    if identity == "demo":
+        return dict(DEMO_BACKDOOR)
+    found = read_json(Path(identity) / "recipe.json")
+    return found if isinstance(found, dict) and "attack" in found else None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a scan's images come from: a path, or "demo", and whether names in it may lead out of it."""
+
+    identity: str
+    allow_outside: bool
+
+
+def source_of(workspace: Workspace, key: str) -> Source:
+    """The source of a scan; raises UserError where the scan is not there."""
+    found = read_json(workspace.scan_dir(key) / "source.json")
+    if not found:
+        raise UserError("that scan is not in this workspace", "a scan that was made with it", "scan the source again")
+    return Source(str(found["identity"]), bool(found["allow_outside"]))
 
 
 def source_path(workspace: Workspace, key: str) -> Path | None:

@@ -5,6 +5,7 @@
       digests.npz                content digests of files, valid while size and time of change stand
       sources/<id>.json          which scans a source has had, oldest first
       scans/<key>/               one scan: arrays, result.json, progress.json, lock
+      proofs/<key>/              one proof: victims before and after cleansing (core/prove_record.py)
       features/<embedder>/       raw features by image content, shared by all scans
 Every file is written beside its place, flushed, and renamed: it is there whole or not at all. No pickle.
 """
@@ -62,6 +63,10 @@ class Workspace:
             raise UserError("that is not the key of a scan", "hexadecimal digits")
         return self.root / "scans" / key
 
+    def proof_dir(self, key: str) -> Path:
+        """The folder of one proof; `key` is hexadecimal. Raises UserError otherwise."""
+        return self.root / "proofs" / self.scan_dir(key).name
+
     def features_dir(self, embedder_key: str) -> Path:
         return self.root / "features" / blake2b(embedder_key.encode(), digest_size=8).hexdigest()
 
@@ -91,7 +96,12 @@ class Workspace:
     @contextlib.contextmanager
     def locked(self, key: str, *, wait: bool = True) -> Iterator[bool]:
         """Hold the scan's lock (released by the system when the process dies); yields False if not to be had."""
-        directory = self.scan_dir(key)
+        with self.locked_folder(self.scan_dir(key), wait=wait) as held:
+            yield held
+
+    @contextlib.contextmanager
+    def locked_folder(self, directory: Path, *, wait: bool = True) -> Iterator[bool]:
+        """As `locked`, for any folder of the workspace; it is made where it is missing."""
         directory.mkdir(parents=True, exist_ok=True)
         with _flock(directory / "lock", wait=wait) as held:
             yield held
