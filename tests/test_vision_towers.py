@@ -269,3 +269,15 @@ def test_a_row_does_not_depend_on_its_neighbours_and_comes_out_alike_twice(tmp_p
     np.testing.assert_allclose(alone, whole[4], atol=1e-5 * np.abs(whole).max())
     np.testing.assert_allclose(alone, crowd, atol=1e-5 * np.abs(whole).max())
     assert np.abs(whole[4] - whole[5]).max() > 0.01
+
+
+@pytest.mark.parametrize(("state", "family", "side"), [(dinov2_state(), DINOV2, 224), (clip_state(), CLIP, 48)], ids=["dinov2", "clip"])
+def test_half_precision_as_on_a_gpu_keeps_the_direction(state: State, family: Family, side: int) -> None:
+    tower, _ = build_tower(state, family, "t.pth")
+    x = torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        exact = tower(x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = tower(x).float()
+    assert not torch.equal(exact, half)
+    assert (torch.nn.functional.cosine_similarity(exact, half) > 0.999).all()
