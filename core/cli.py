@@ -91,7 +91,7 @@ def _add_scan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=int, default=50, help="neighbours per image (default 50)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weights", metavar="FILE", help="local weights for a torchvision embedder")
+    parser.add_argument("--weights", metavar="FILE", help="local weights for an embedder that has trained ones: .safetensors, or a .pth state dict")
     parser.add_argument("--embeddings", metavar="FILE.npy", help="vectors for the embedder 'precomputed'")
 
 
