@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from core.proposals import PROPOSALS, propose
 from tests.component_harness.fake import make_inspection
 from tests.component_harness.hands import MARKS, READY, log_of, show, wait_saved
 
@@ -128,3 +131,27 @@ def test_the_end_is_said_and_python_hears_of_it(page, served):
     page.get_by_text("Queue finished: 3 decided").wait_for()
     page.get_by_text("'finished': True").wait_for(timeout=20_000)
     assert len(log_of(served, n)) == 3
+
+
+def first_of(n: int, action: str) -> int:
+    """The place in the queue of the first image for which `action` is proposed."""
+    inspection = make_inspection(n)
+    order = (-inspection.suspicion).argsort(kind="stable")
+    return next(place for place, row in enumerate(order) if PROPOSALS[propose(inspection).actions[row]] == action)
+
+
+@pytest.mark.parametrize(("n", "action", "words"), [(418, "exclude", "Accept: exclude"), (419, "relabel", "Accept: relabel to")])
+def test_one_key_accepts_what_is_proposed_and_the_button_says_what_that_is(page, served, n, action, words):
+    place = first_of(n, action)
+    show(page, served, f"show=queue&n={n}")
+    for _ in range(place):
+        decide_and_wait(page, "ArrowRight")
+    page.get_by_role("button", name=words).wait_for()
+    decide_and_wait(page, "a")
+    wait_saved(page)
+    inspection = make_inspection(n)
+    row = (-inspection.suspicion).argsort(kind="stable")[place]
+    (line,) = log_of(served, n)
+    proposed = propose(inspection)
+    assert (line.image_id, line.action) == (inspection.dataset.ids[row], action)
+    assert line.label == ("" if action == "exclude" else inspection.dataset.classes[proposed.labels[row]])

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from core.errors import UserError
+from core.proposals import PROPOSALS, propose
 from core.types import VERDICTS
 from tests.component_harness.answers import N, refused
 from tests.component_harness.fake import BROKEN, CLASSES, LARGE, WIDE
@@ -161,11 +162,28 @@ def test_queue_says_why_in_true_numbers(inspection):
     assert float(why[1].split("that of ")[1].split(" %")[0]) == pytest.approx(below, abs=0.1)
 
 
+def test_queue_items_carry_what_is_proposed(inspection):
+    # every second suspect has the right label, so that leaving it out is proposed
+    right = inspection.is_suspicious & (np.cumsum(inspection.is_suspicious) % 2 == 0)
+    inspection = replace(inspection, verdicts=np.where(right, VERDICTS.index("clean_label_poison"), inspection.verdicts).astype(np.int8))
+    made = propose(inspection)
+    for row in range(N):
+        proposed = queue_item(inspection, row)["proposal"]
+        action = PROPOSALS[made.actions[row]]
+        if inspection.dataset.labels[row] < 0:
+            # a proposal to keep no label would be none
+            assert (proposed["action"], proposed["label"]) == ("relabel", CLASSES[inspection.suggestions.labels[row]])
+        else:
+            assert (proposed["action"], proposed["label"]) == (action, None if action == "exclude" else CLASSES[made.labels[row]])
+            assert proposed["confidence"] == pytest.approx(float(made.confidence[row]), abs=1e-4)
+    assert {PROPOSALS[a] for a in made.actions} == {"keep", "relabel", "exclude"}
+
+
 def test_an_unlabelled_row_and_a_bare_inspection_have_items(inspection):
     assert queue_item(inspection, 20)["given"] is None
     bare = replace(inspection, evidence=None, suspicion=None, verdicts=None, suggestions=None, findings=())
     item = queue_item(bare, 0)
-    assert (item["suggested"], item["confidence"], item["neighbours"], item["why"]) == (None, None, [], [])
+    assert (item["suggested"], item["confidence"], item["proposal"], item["neighbours"], item["why"]) == (None, None, None, [], [])
     json.dumps(item, allow_nan=False)
 
 

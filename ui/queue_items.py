@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.types import UNLABELLED, VERDICTS, Decision, Inspection
+from ui.proposed import proposal_fields
 from ui.sprites import register_rows
 
 NEIGHBOURS_SHOWN = 12
@@ -29,6 +30,7 @@ def queue_item(inspection: Inspection, row: int, decision: Decision | None = Non
 
     candidates: likeliest classes with their share of the neighbours' vote, falling. neighbours: the nearest, with
     similarity (cosine). sprite: token of their images. why: short sentences. confidence and suspicion: 0…1 or None.
+    suggested is what the content looks like; proposal is what should be done (see `proposal_fields`).
     """
     near, similarity = _nearest(inspection, row)
     suggested, confidence = _suggestion(inspection, row)
@@ -38,6 +40,7 @@ def queue_item(inspection: Inspection, row: int, decision: Decision | None = Non
         "given": class_name(inspection, int(inspection.dataset.labels[row])),
         "suggested": class_name(inspection, suggested),
         "confidence": confidence,
+        "proposal": proposal_fields(inspection, row),
         "suspicion": _number(inspection.suspicion, row),
         "verdict": _verdict(inspection, row),
         "candidates": candidates(inspection, row),

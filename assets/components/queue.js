@@ -190,7 +190,7 @@ class Queue {
     else if (key === "ArrowLeft" || key === "j") this.step(-1);
     else if (key === "ArrowRight" || key === "l") this.step(1);
     else if (!item) return false;
-    else if (key === "a" && item.suggested !== null) this.relabel(item.suggested);
+    else if (key === "a" && item.proposal) this.accept(item.proposal);
     else if (PLAIN[key]) this.decide(PLAIN[key]);
     else if (/^[1-9]$/.test(key) && digit) this.relabel(digit.label);
     else if (key === "i") this.inspect();
@@ -210,6 +210,10 @@ class Queue {
     if (!this.rows.length) return;
     const from = this.at ?? this.rows.length;
     this.go(Math.max(0, Math.min(this.rows.length - 1, from + by)));
+  }
+
+  accept({ action, label }) {
+    this.decide(action, action === "relabel" ? label : "");
   }
 
   relabel(name) {

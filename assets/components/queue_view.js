@@ -2,7 +2,7 @@
 
 const STAGE = 320;
 const MAIN_KEYS = [
-  ["a", "Accept suggestion", "Give it the suggested label"],
+  ["a", "Accept", "Do what is proposed"],
   ["k", "Keep label", "The given label is right"],
   ["x", "Exclude", "Leave it out of the cleansed set"],
   ["n", "Needs review", "Somebody should look again"],
@@ -89,17 +89,27 @@ class QueueView {
   }
 
   showTitle(item, state, me) {
-    const parts = ["given", el("span", { class: "name", text: item.given ?? "no label" })];
-    if (item.suggested === null) parts.push(el("span", { class: "sure", text: "no suggestion" }));
-    else if (item.suggested === item.given) parts.push(el("span", { class: "sure", text: "the suggestion agrees" }));
-    else parts.push("→ suggested", el("span", { class: "name", text: item.suggested }));
-    if (item.suggested !== null && item.confidence !== null) parts.push(el("span", { class: "sure", text: percent(item.confidence) }));
+    const { proposal, suggested, given } = item, parts = ["given", el("span", { class: "name", text: given ?? "no label" })];
+    if (!proposal) parts.push(el("span", { class: "sure", text: "nothing is proposed" }));
+    else if (proposal.action === "relabel") parts.push("→ proposed", el("span", { class: "name", text: proposal.label }));
+    else parts.push("→ proposed:", el("span", { class: "name", text: proposal.action === "exclude" ? "leave out" : "keep" }));
+    if (proposal && proposal.confidence !== null) parts.push(el("span", { class: "sure", text: `${percent(proposal.confidence)} sure` }));
+    if (proposal && proposal.action !== "relabel" && suggested !== null && suggested !== given) parts.push(this.looksLike(item));
     const mark = state.action || state.unsaved ? badge(state, me) : null;
     this.title.replaceChildren(...parts, ...(mark ? [mark] : []));
   }
 
+  /* What the content looks like, where that is not what is proposed. */
+  looksLike({ suggested, confidence }) {
+    const sure = confidence === null ? "" : `, ${percent(confidence)} sure`;
+    return el("span", { class: "sure" }, "· content looks like ", el("span", { class: "name", text: suggested }), sure);
+  }
+
   showActs(item) {
-    this.main[0].disabled = item.suggested === null;
+    const accept = this.main[0], { proposal } = item;
+    accept.disabled = !proposal;
+    accept.lastChild.replaceChildren(...this.acceptWords(item));
+    accept.title = `${proposal ? { relabel: `Change its label to ${proposal.label}`, exclude: "Leave it out of the cleansed set", keep: "Its label stays as it is" }[proposal.action] : "Nothing is proposed"} (A)`;
     this.digits.forEach((button, i) => {
       const candidate = item.candidates[i];
       button.hidden = !candidate;
@@ -107,6 +117,14 @@ class QueueView {
       button.lastChild.replaceChildren(el("span", { class: "name", text: candidate.label }), ` ${percent(candidate.share)}`);
       button.title = `Relabel to ${candidate.label} (${i + 1})`;
     });
+  }
+
+  /* The button says what accepting does. */
+  acceptWords({ proposal, given }) {
+    if (!proposal) return ["Accept"];
+    if (proposal.action === "exclude") return ["Accept: exclude"];
+    const named = el("span", { class: "name", text: proposal.label ?? given });
+    return [proposal.action === "keep" ? "Accept: keep " : "Accept: relabel to ", named];
   }
 
   showNeighbours(item) {
