@@ -6,7 +6,8 @@ sample is a lucky one; a larger sample of the same group begins with the smaller
 The interval is the exact one for a sample without replacement (Clopper & Pearson, Biometrika 1934, with the
 hypergeometric distribution in the place of the binomial): it is theirs for a large group, narrower for a small one,
 and a single value when every image was looked at. Known limit: whoever answers ten, looks, and then asks for more,
-has chosen when to stop; the interval of the larger sample does not know of that.
+has chosen when to stop; the interval of the larger sample does not know of that. Nor does it know of whoever moves a
+threshold after having seen answers.
 """
 
 from __future__ import annotations
@@ -46,6 +47,19 @@ def sample(rows: Int64, m: int, seed: int) -> Int64:
         raise ValueError(f"m must not be negative, got {m}")
     known = np.unique(np.asarray(rows, dtype=np.int64))
     return np.random.default_rng(seed).permutation(known)[:m]
+
+
+def sample_within(group: Int64, rows: Int64, m: int, seed: int) -> Int64:
+    """`m` rows of `group` in the order in which all of `rows` are drawn, int64 (min(m, size of the group),).
+
+    For groups that grow and shrink, such as all rows above a threshold: a random sample of each, and those of two
+    groups have as many rows in common as can be, so that moving the threshold does not draw again. Rows of `group` that
+    are not among `rows` are never drawn. Raises ValueError for a negative m.
+    """
+    if m < 0:
+        raise ValueError(f"m must not be negative, got {m}")
+    drawn = sample(rows, len(rows), seed)
+    return drawn[np.isin(drawn, group)][:m]
 
 
 @lru_cache(maxsize=4096)

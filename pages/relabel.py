@@ -1,22 +1,51 @@
-"""The queue: one suspect after another, with its neighbours and a suggestion; one key decides."""
+"""The queue: one suspect after another, with its neighbours and a proposal; one key decides. Below it: many at once."""
 
 import numpy as np
 import streamlit as st
 
+from core.review_order import review_order
+from ui.audit import decided_together
 from ui.components import queue
 from ui.empty import need
 from ui.inspector import open_inspector
+from ui.proposal_audit import GROUP, counts_by_class, in_words, proposal_audit, sure_rows
+from ui.proposed import proposals_of
+from ui.services import services
 from ui.state import asked_view, remember_view, writer
 from ui.wording import VERDICT_WORDS
 
 ALL = -2
-WHICH = ("suspicious", "all, most suspicious first", *[words for name, words in VERDICT_WORDS.items() if name != "clean"])
+HARM, SUSPICION = "suspicious, most harm first", "suspicious, most suspicious first"
+# an address holds the place in this list, so what is new is put at its end
+WHICH = (SUSPICION, "all, most suspicious first", *[words for name, words in VERDICT_WORDS.items() if name != "clean"], HARM)
+SHOWN = (HARM, *WHICH[:-1])
 VERDICT_OF = {words: number for number, words in enumerate(VERDICT_WORDS.values())}
+USUAL_PERCENT = 90
+
+
+def _undecided(inspection) -> np.ndarray:
+    state = services().reviews().state(tuple(services().lineage(inspection.key)))
+    return np.array([name not in state for name in inspection.dataset.ids], dtype=bool)
+
+
+def _by_harm(inspection) -> np.ndarray:
+    """Suspects by harm, those that are decided last; made once, because a queue that is sorted again jumps."""
+    kept = st.session_state.setdefault("harm_order", {})
+    if inspection.key not in kept:
+        made = proposals_of(inspection)
+        sure = np.full(len(inspection.dataset), np.nan, np.float32) if made is None else made.confidence
+        first = review_order(inspection, sure, _undecided(inspection)).rows
+        rest = np.setdiff1d(np.flatnonzero(inspection.is_suspicious), first)
+        kept[inspection.key] = np.concatenate([first, rest[np.argsort(-inspection.suspicion[rest], kind="stable")]])
+    return kept[inspection.key]
 
 
 def _rows(inspection, choice: int, which: str) -> np.ndarray:
     wanted = np.ones(len(inspection.dataset), dtype=bool) if choice == ALL else inspection.dataset.labels == choice
-    if which == "suspicious":
+    if which == HARM:
+        rows = _by_harm(inspection)
+        return rows[wanted[rows]]
+    if which == SUSPICION:
         wanted &= inspection.is_suspicious
     elif which in VERDICT_OF:
         wanted &= inspection.verdicts == VERDICT_OF[which]
@@ -30,6 +59,42 @@ def _asked(classes: int) -> None:
         st.session_state["relabel_now"] = (int(choice), WHICH[int(which)])
 
 
+def _saved() -> None:
+    """Many were decided, or taken back: the order is made anew for what is left."""
+    st.session_state.pop("harm_order", None)
+
+
+@st.fragment
+def _many(inspection, made) -> None:
+    box = st.expander("Accept many proposals at once", key="accept_many", on_change="rerun", expanded=st.session_state.get("accept_many_open", False))
+    st.session_state["accept_many_open"] = bool(box.open)
+    if not box.open:
+        return
+    with box:
+        st.markdown(
+            "Choose how sure a proposal must be and look at a random sample of what is left. Then all that nobody has decided yet "
+            "can be accepted as one decision, which one undo takes back. What people decided stays as it is."
+        )
+        left, right = st.columns([1, 1.4], gap="large")
+        percent = left.slider("Proposals that are at least this sure", 50, 100, st.session_state.get("accept_from", USUAL_PERCENT), format="%d %%")
+        st.session_state["accept_from"] = percent
+        rows, undecided = sure_rows(made, percent), _undecided(inspection)
+        left.markdown(in_words(made, rows, undecided, percent))
+        table = counts_by_class(inspection, made, rows[undecided[rows]])
+        if table:
+            right.dataframe(table, hide_index=True, height=min(36 * (len(table) + 1), 220))
+        _audit_many(inspection, made, percent)
+
+
+def _audit_many(inspection, made, percent: int) -> None:
+    log = services().reviews().log(tuple(services().lineage(inspection.key)))
+    standing = decided_together(log, inspection, f"{GROUP} from ")
+    state = proposal_audit(inspection, made, percent, key="accept_audit", writer=writer(), standing=standing, on_saved=_saved)
+    if state.saved is not None:
+        # the queue and the counts in the sidebar stand outside of this part
+        st.rerun()
+
+
 inspection = need("relabel")
 st.title("Relabel")
 _asked(len(inspection.dataset.classes))
@@ -37,9 +102,11 @@ suspects = np.bincount(
     inspection.dataset.labels[inspection.is_suspicious & (inspection.dataset.labels >= 0)], minlength=len(inspection.dataset.classes)
 )
 choices = [ALL, *np.argsort(-suspects, kind="stable").tolist()]
-choice0, which0 = st.session_state.get("relabel_now", (ALL, WHICH[0]))
-left, right, _ = st.columns([1.4, 1.6, 2])
-which = left.selectbox("Review", WHICH, index=WHICH.index(which0))
+choice0, which0 = st.session_state.get("relabel_now", (ALL, HARM))
+left, right, _ = st.columns([1.6, 1.6, 1.8])
+which = left.selectbox(
+    "Review", SHOWN, index=SHOWN.index(which0), help="Most harm first: one image of each group of like suspects, the group first in which most is at stake; then the others."
+)
 choice = right.selectbox(
     "Given label",
     choices,
@@ -55,3 +122,6 @@ if len(rows):
         open_inspector(inspection, int(state.inspect))
 else:
     st.success("Nothing to review here. Choose another group above.")
+made = proposals_of(inspection)
+if made is not None and (made.actions != 0).any():
+    _many(inspection, made)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.progress import alive, read_progress
-from ui.audit import carrier_audit, decided_together
+from ui.audit import decided_together
+from ui.carrier_audit import carrier_audit, log_mark
 from ui.components import grid
 from ui.empty import need
 from ui.navigation import link
@@ -90,7 +91,7 @@ def _decide(inspection, finding) -> None:
     st.subheader("Decide all carriers")
     log = services().reviews().log(tuple(services().lineage(inspection.key)))
     carrier_audit(
-        inspection, finding, key="trigger_audit", writer=writer(), standing=decided_together(log, inspection, finding), on_saved=_heard
+        inspection, finding, key="trigger_audit", writer=writer(), standing=decided_together(log, inspection, log_mark(finding)), on_saved=_heard
     )
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, hypergeom
 
-from core.audit import interval, sample, seed_of
+from core.audit import interval, sample, sample_within, seed_of
 from core.errors import UserError
 from core.reviews import Reviews, fold
 from core.reviews_file import MIGRATIONS, connect
@@ -23,7 +23,8 @@ from core.types import Suggestions
 from tests.app_server import ROOT
 from tests.component_harness.answers import refused
 from tests.component_harness.fake import CLASSES, make_inspection
-from ui.audit import actions, audit_note, decided_together, sizes
+from ui.audit import audit_note, decided_together, sizes
+from ui.carrier_audit import CARRIERS, actions, log_mark
 
 pytest_plugins = ["tests.component_harness.client"]
 DATA = "d" * 32
@@ -43,6 +44,27 @@ def test_a_sample_is_the_same_for_everybody_and_grows_by_its_end():
     assert len(sample(rows[:0], 20, seed)) == 0 == len(sample(rows, 0, seed))
     with pytest.raises(ValueError, match="negative"):
         sample(rows, -1, seed)
+
+
+def test_a_group_that_grows_and_shrinks_is_not_drawn_again():
+    rows, seed = np.arange(1000), seed_of(DATA, "proposals")
+    large = sample_within(rows[300:], rows, 20, seed)
+    small = sample_within(rows[320:], rows, 20, seed)
+    assert len(large) == len(small) == 20 and large.min() >= 300 and small.min() >= 320
+    # what is in both groups stays in the sample, in the same order
+    kept = large[large >= 320]
+    assert len(kept) >= 15 and np.array_equal(small[: len(kept)], kept)
+    assert sorted(sample_within(rows[990:], rows, 20, seed).tolist()) == list(range(990, 1000))
+    assert len(sample_within(rows[:0], rows, 20, seed)) == 0
+    with pytest.raises(ValueError, match="negative"):
+        sample_within(rows, rows, -1, seed)
+
+
+def test_every_row_of_a_group_is_drawn_equally_often():
+    times = np.zeros(60)
+    for seed in range(3000):
+        times[sample_within(np.arange(30), np.arange(60), 10, seed)] += 1
+    assert np.abs(times[:30] - 1000).max() < 5 * 25.8 and times[30:].sum() == 0
 
 
 def test_another_set_or_another_pattern_has_another_sample():
@@ -128,8 +150,8 @@ def test_what_is_no_sample_is_refused(bad):
 
 def test_sizes_and_notes():
     assert sizes(400) == [10, 20, 50] and sizes(15) == [10, 15] and sizes(3) == [3] and sizes(0) == []
-    assert audit_note("t1", 19, 20, 10**7) == "t1, audit: 19 of 20 poisoned, 95 % interval 75–100 % of 10000000"
-    assert audit_note("t2", 5, 6, 6) == "t2, audit: 5 of 6 poisoned, every carrier was looked at"
+    assert audit_note("t1", 19, 20, 10**7, CARRIERS) == "t1, audit: 19 of 20 poisoned, 95 % interval 75–100 % of 10000000"
+    assert audit_note("t2", 5, 6, 6, CARRIERS) == "t2, audit: 5 of 6 poisoned, every carrier was looked at"
 
 
 def test_each_carrier_gets_its_own_suggestion_and_the_rest_stays():
@@ -312,27 +334,27 @@ def test_a_group_travels_as_class_numbers_and_can_be_taken_back_by_name(services
     finding = inspection.findings[0]
     rows = finding.rows.tolist()
     labels = [(int(inspection.dataset.labels[row]) + 1) % len(CLASSES) for row in rows]
-    note = audit_note("t1", 2, len(rows), len(rows))
+    note = audit_note("t1", 2, len(rows), len(rows), CARRIERS)
     answer = decide(rows=rows, action="relabel", labels=labels, note=note).json()
     assert answer["saved"] == len(rows)
     assert {c["row"]: c["label"] for c in answer["changes"]} == {row: CLASSES[label] for row, label in zip(rows, labels, strict=True)}
     log = services.reviews().log(inspection.dataset.digest)
-    standing = decided_together(log, inspection, finding)
+    standing = decided_together(log, inspection, log_mark(finding))
     assert (standing["event"], standing["images"], standing["action"], standing["note"]) == (answer["event"], len(rows), "relabel", note)
     # something else was decided since: the group is still the one that is taken back
     decide(rows=[0 if 0 not in rows else 1], action="keep")
     assert decide("/api/undo", event=answer["event"]).json()["saved"] == len(rows)
     log = services.reviews().log(inspection.dataset.digest)
-    assert decided_together(log, inspection, finding) is None
+    assert decided_together(log, inspection, log_mark(finding)) is None
     assert [d.action for d in fold(log).values()] == ["keep"]
 
 
 def test_another_scans_pattern_of_the_same_name_is_not_taken_for_this_one(services, inspection, decide):
-    decide(rows=inspection.findings[0].rows.tolist(), action="exclude", note=audit_note("t1", 1, 2, 9))
+    decide(rows=inspection.findings[0].rows.tolist(), action="exclude", note=audit_note("t1", 1, 2, 9, CARRIERS))
     log = services.reviews().log(inspection.dataset.digest)
-    assert decided_together(log, inspection, inspection.findings[0]) is not None
-    assert decided_together(log, inspection, replace(inspection.findings[0], trigger_id="t2")) is None
-    assert decided_together(log, replace(inspection, key="0" * 32), inspection.findings[0]) is None
+    assert decided_together(log, inspection, log_mark(inspection.findings[0])) is not None
+    assert decided_together(log, inspection, "t2, audit: ") is None
+    assert decided_together(log, replace(inspection, key="0" * 32), "t1, audit: ") is None
 
 
 @pytest.mark.parametrize("bad", [{"labels": [1]}, {"labels": [1, 99]}, {"labels": [1, True]}, {"labels": "12"}, {"labels": [1, 2], "label": CLASSES[0]}, {"labels": [-1, 1]}], ids=str)

@@ -188,8 +188,8 @@ class TestInABrowser:
 
     def answer(self, page, number: int, key: str) -> None:
         """Press `key` until answer `number` has been taken: a press before the image is on screen does not count."""
-        page.wait_for_function("(n) => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('.audit .ask .marked svg') && e.shadowRoot.querySelectorAll('.audit .dot.p, .audit .dot.n, .audit .dot.s').length === n)", arg=number - 1)
-        dots = page.locator(".audit .dot.p, .audit .dot.n, .audit .dot.s")
+        page.wait_for_function("(n) => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('.audit .ask .marked svg') && e.shadowRoot.querySelectorAll('.audit .dot.good, .audit .dot.bad, .audit .dot.warn').length === n)", arg=number - 1)
+        dots = page.locator(".audit .dot.good, .audit .dot.bad, .audit .dot.warn")
         for _ in range(40):
             page.keyboard.press(key)
             page.wait_for_timeout(30)
@@ -236,4 +236,4 @@ class TestInABrowser:
             page.keyboard.down("n")
             page.wait_for_timeout(40)
         page.keyboard.up("n")
-        assert page.locator(".audit .dot.n").count() == 1
+        assert page.locator(".audit .dot.good").count() == 1

@@ -1,9 +1,9 @@
-/* The audit of a finding's carriers. Its answers stay in this browser until the decision that rests on them; keys work
+/* The audit of a group: a finding's carriers, or many proposals. Its answers stay in this browser until the decision that rests on them; keys work
    only while the audit has the focus, because elsewhere on the page a letter is not meant as an answer. */
 
 const KEPT = "taster:audit:";
 
-/* Decisions on many images with a label of its own for each; the server's answer names the event, so that exactly this
+/* Decisions on many images, each with a label or an action of its own; the server's answer names the event, so that exactly this
    one can be taken back. */
 class GroupDecisions extends Decisions {
   constructor(onChange, onStatus, onEvent) {
@@ -11,9 +11,10 @@ class GroupDecisions extends Decisions {
     this.onEvent = onEvent;
   }
 
-  group(rows, action, labels, note) {
+  group(rows, { action, actions, labels, undecided }, note) {
     const before = new Map(rows.map((row) => [row, this.shown(row)]));
-    const entry = this.outbox.add("/api/decide", { rows, action, label: "", note, ...(labels ? { labels } : {}) }, { before });
+    const what = actions ? { actions, labels } : { action, label: "", ...(labels ? { labels } : {}) };
+    const entry = this.outbox.add("/api/decide", { rows, ...what, note, ...(undecided ? { undecided } : {}) }, { before });
     this.onChange(rows, "mine");
     return entry;
   }
@@ -57,8 +58,10 @@ class Audit {
     // Python's word counts again once it has heard of what was decided here
     if (JSON.stringify(before?.standing) !== JSON.stringify(this.data.standing)) this.mine = undefined;
     const other = before?.name !== this.data.name || before?.write.reviewer !== this.data.write.reviewer;
+    const differs = (name) => JSON.stringify(before?.[name]) !== JSON.stringify(this.data[name]);
     if (other) this.open();
-    else if (JSON.stringify(before?.actions) !== JSON.stringify(this.data.actions)) this.showOutcome();
+    else if (differs("sample") || differs("rows")) this.regroup();
+    else if (differs("actions")) this.showOutcome();
     this.notice();
   }
 
@@ -72,20 +75,33 @@ class Audit {
     let held = {};
     try { held = JSON.parse(localStorage.getItem(this.store)) || {}; } catch { /* storage is switched off, or not ours */ }
     this.answers = held.answers || {};
-    this.m = this.data.sizes.some(({ m }) => m === held.m) ? held.m : this.data.usual;
+    this.wanted = held.m;
+    this.chooseSize();
     this.toggle = markToggle(this.root, this.data.mark);
     this.started = Boolean(this.me) && Object.keys(this.answers).length > 0;
     this.draw();
   }
 
+  /* As many as were asked for, as far as the group has as many. */
+  chooseSize() {
+    this.m = this.data.sizes.some(({ m }) => m === this.wanted) ? this.wanted : this.data.usual;
+  }
+
+  /* The same question for a larger or smaller group: answers hold for what is still in the sample. */
+  regroup() {
+    this.chooseSize();
+    this.draw();
+  }
+
   keep() {
-    try { localStorage.setItem(this.store, JSON.stringify({ m: this.m, answers: this.answers })); } catch { /* it lasts as long as the page */ }
+    try { localStorage.setItem(this.store, JSON.stringify({ m: this.wanted ?? this.m, answers: this.answers })); } catch { /* it lasts as long as the page */ }
   }
 
   get sample() { return this.data.sample.slice(0, this.m); }
 
   draw() {
     this.root.setAttribute("data-taster-ready", "1");
+    if (!this.data.rows.length) return this.view.showNothing();
     if (!this.started) return this.view.showStart(this.data, this.m, this.me);
     this.go(this.open_after(-1));
   }
@@ -97,7 +113,7 @@ class Audit {
   }
 
   size(m) {
-    this.m = m;
+    this.m = this.wanted = m;
     this.keep();
     this.draw();
   }
@@ -112,7 +128,7 @@ class Audit {
   async go(i) {
     this.at = i;
     this.painted = false;
-    this.view.showProgress(this.sample, this.answers, i, this.m);
+    this.view.showProgress(this.data.words, this.sample, this.answers, i, this.m);
     if (i === null) return this.showOutcome();
     const item = this.sample[i];
     await this.view.showImage(this.data, item, this.answers[item.row], this.toggle);
@@ -138,9 +154,9 @@ class Audit {
   }
 
   key(event) {
-    if (!this.started) return;
+    if (!this.started || !this.data.rows.length) return;
     const key = commandKey(event);
-    if (ANSWERS.some(([letter]) => letter === key) && this.at !== null) this.answer(key);
+    if (this.data.words.answers.some((answer) => answer.key === key) && this.at !== null) this.answer(key);
     else if (key === "ArrowLeft") this.step(-1);
     else if (key === "ArrowRight" && this.at !== null) this.step(1);
     else return;
@@ -152,21 +168,38 @@ class Audit {
 
   outcome() {
     const given = this.sample.map(({ row }) => this.answers[row]);
-    const hits = given.filter((answer) => answer === "p").length, unsure = given.filter((answer) => answer === "s").length;
+    const { answers, miss } = this.data.words;
+    const counted = (as) => given.filter((key) => answers.find((answer) => answer.key === key)?.counts === as).length;
+    const hits = counted("hit"), unsure = counted("unsure");
     const { bounds, notes } = this.data.sizes.find(({ m }) => m === this.m);
-    return { hits, unsure, m: this.m, low: bounds[hits][0], high: bounds[hits][1], note: notes[hits] + (unsure ? `; ${unsure} not sure, counted as not poisoned` : "") };
+    return { hits, unsure, m: this.m, low: bounds[hits][0], high: bounds[hits][1], note: notes[hits] + (unsure ? `; ${unsure} not sure, counted as ${miss}` : "") };
   }
 
   showOutcome() {
-    if (!this.data || !this.started || this.at !== null || this.open_after(-1) !== null) return;
-    const before = ({ rows }) => (rows || this.data.rows).filter((row) => this.decisions.shown(row).action).length;
-    this.view.showOutcome(this.data, this.outcome(), this.me, before);
+    if (!this.data?.rows.length || !this.started || this.at !== null || this.open_after(-1) !== null) return;
+    this.view.showOutcome(this.data, this.outcome(), this.me, (action) => this.about(action));
   }
 
-  decide({ action, rows, labels }) {
-    const decided = rows || this.data.rows, { note } = this.outcome();
-    this.decisions.group(decided, action, labels, note);
-    this.mine = { event: "", action, images: decided.length, reviewer: this.me, at: "", note };
+  isDecided(row) { return Boolean(this.decisions.shown(row).action); }
+
+  /* How many images an action is for, and how many of them have a decision already. */
+  about({ rows, actions }) {
+    const all = rows || this.data.rows, counts = {};
+    let decided = 0;
+    all.forEach((row, i) => {
+      if (this.isDecided(row)) decided += 1;
+      else if (actions) counts[actions[i]] = (counts[actions[i]] || 0) + 1;
+    });
+    return { all: all.length, decided, counts };
+  }
+
+  decide(chosen) {
+    const rows = chosen.rows || this.data.rows, { note } = this.outcome();
+    // the server leaves out what somebody decides meanwhile
+    const places = rows.map((row, i) => i).filter((i) => !chosen.undecided || !this.isDecided(rows[i]));
+    const only = (list) => list && places.map((i) => list[i]);
+    this.decisions.group(only(rows), { ...chosen, actions: only(chosen.actions), labels: only(chosen.labels) }, note);
+    this.mine = { event: "", action: chosen.action, images: places.length, reviewer: this.me, at: "", note };
     this.notice();
   }
 
@@ -179,7 +212,7 @@ class Audit {
   /* The database has it (a decision can now be taken back by name, Python's counts can follow), or has refused it. */
   settled(entry, answer) {
     if (!answer) this.mine = undefined;
-    else if (entry.path === "/api/decide" && this.mine) this.mine.event = answer.event;
+    else if (entry.path === "/api/decide" && this.mine) Object.assign(this.mine, { event: answer.event, images: answer.saved });
     this.notice();
     if (answer) this.api.setTriggerValue("saved", { head: answer.head });
   }

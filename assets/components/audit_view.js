@@ -1,12 +1,10 @@
 /* How the audit looks: the sample one image at a time, then what it proves, then what can be done. */
 
 const AUDIT_STAGE = 288;
-const ANSWERS = [
-  ["p", "Poisoned", "Somebody put the pattern on this image"],
-  ["n", "Not poisoned", "The pattern is not there, or belongs to the picture"],
-  ["s", "Not sure", "It counts as not poisoned"],
-];
-const ACTION_DONE = { exclude: "excluded", relabel: "relabelled to their suggestions", needs_review: "marked for review", keep: "kept" };
+const ACTION_DONE = { exclude: "excluded", relabel: "relabelled to their suggestions", needs_review: "marked for review", keep: "kept", mixed: "relabelled or left out, as proposed" };
+
+/* Parts of a sentence; names come from the data set. */
+const sentence = (parts) => parts.map((part) => (typeof part === "string" ? part : el("span", { class: "name", text: part.name })));
 
 class AuditView {
   constructor(root, act) {
@@ -23,6 +21,12 @@ class AuditView {
     this.root.append(this.notice, this.head, this.dots, this.body, el("div", { class: "foot" }, savedNode));
   }
 
+  showNothing() {
+    this.head.replaceChildren();
+    this.dots.replaceChildren();
+    this.body.replaceChildren();
+  }
+
   showStart(data, m, me) {
     const sizes = data.sizes.map(({ m: size }) => el("button", { text: size === data.rows.length ? `all ${size}` : String(size), "aria-pressed": String(size === m), onclick: () => this.act("size", size) }));
     this.head.replaceChildren();
@@ -35,67 +39,83 @@ class AuditView {
     );
   }
 
-  showProgress(sample, answers, at, m) {
+  showProgress(words, sample, answers, at, m) {
+    const said = (row) => words.answers.find(({ key }) => key === answers[row]);
     const done = sample.filter(({ row }) => answers[row]).length;
     this.head.replaceChildren(el("strong", { text: at === null ? `All ${m} answered` : `Image ${at + 1} of ${m}` }), el("span", { class: "muted", text: at === null ? "press one to change its answer" : `${done} answered` }));
-    this.dots.replaceChildren(...sample.map(({ row }, i) => el("button", { class: `dot ${answers[row] || ""}`, "aria-current": i === at ? "true" : null, title: `Image ${i + 1}: ${(ANSWERS.find(([key]) => key === answers[row]) || [0, "not answered"])[1].toLowerCase()}`, "aria-label": `Image ${i + 1}`, text: { p: "✕", n: "✓", s: "?" }[answers[row]] || "", onclick: () => this.act("go", i) })));
+    this.dots.replaceChildren(
+      ...sample.map(({ row }, i) => {
+        const title = `Image ${i + 1}: ${(said(row)?.text || "Not answered").toLowerCase()}`;
+        return el("button", { class: `dot ${said(row)?.tone || ""}`, "aria-current": i === at ? "true" : null, title, "aria-label": `Image ${i + 1}`, text: said(row)?.sign || "", onclick: () => this.act("go", i) });
+      }),
+    );
   }
 
   /* One image of the sample; `ready` of what is returned resolves when it is there. */
   showImage(data, item, answer, toggle) {
     const shown = markedPicture(`/api/image/${data.key}/${item.row}.png`, AUDIT_STAGE, data.mark, item.shift);
-    const looks = markedPicture(data.looks, 96, data.mark, [0, 0]);
-    const buttons = ANSWERS.map(([key, text, title]) => el("button", { title: `${title} (${key.toUpperCase()})`, "aria-pressed": String(answer === key), onclick: () => this.act("answer", key) }, el("kbd", { text: key.toUpperCase() }), text));
-    const given = ["labelled ", el("span", { class: "name", text: item.given ?? "nothing" })];
-    const says = item.suggested === null ? " · its content suggests no label" : item.suggested === item.given ? " · its content agrees" : " · its content looks like ";
-    if (item.suggested !== null && item.suggested !== item.given) given.push(says, el("span", { class: "name", text: item.suggested }));
-    else given.push(says);
+    const looks = data.looks ? [el("div", { class: "line" }, markedPicture(data.looks, 96, data.mark, [0, 0]).box, el("span", { class: "muted", text: "The pattern as it looks on grey." }))] : [];
+    const buttons = data.words.answers.map(({ key, text, title }) => el("button", { title: `${title} (${key.toUpperCase()})`, "aria-pressed": String(answer === key), onclick: () => this.act("answer", key) }, el("kbd", { text: key.toUpperCase() }), text));
     this.body.className = "body ask";
     this.body.replaceChildren(
       el("div", {}, el("div", { class: "stage" }, shown.box), el("div", { class: "under" }, toggle)),
       el(
         "div", { class: "words" },
-        el("h3", { text: "Is this image poisoned?" }),
-        el("p", {}, ...given),
+        el("h3", {}, ...sentence(item.question)),
+        el("p", {}, ...sentence(item.facts)),
         el("div", { class: "acts" }, ...buttons),
-        el("p", { class: "muted", text: "Poisoned: somebody put the pattern on it, whatever its label says. Not sure counts as not poisoned." }),
-        el("div", { class: "line" }, looks.box, el("span", { class: "muted", text: "The pattern as it looks on grey." })),
+        el("p", { class: "muted", text: data.words.hint }),
+        el("ul", { class: "why", hidden: !item.why.length }, ...item.why.map((said) => el("li", { text: said }))),
+        ...looks,
         el("div", { class: "line" }, el("button", { class: "plain", title: "The image before (←)", onclick: () => this.act("step", -1) }, el("kbd", { text: "←" }), "Back"), el("span", { class: "muted bdi", title: item.id }, el("bdi", { text: item.id }))),
       ),
     );
     return shown.ready;
   }
 
-  showOutcome(data, outcome, me, decidedBefore) {
-    const { hits, unsure, m, low, high } = outcome, population = data.rows.length;
-    const whole = m === population;
+  showOutcome(data, outcome, me, about) {
+    const { hits, unsure, m, low, high } = outcome, { one, many, hit, miss } = data.words, population = data.rows.length;
+    const total = population.toLocaleString("en");
     const range = `${Math.floor(100 * low + 1e-9)}–${Math.ceil(100 * high - 1e-9)} %`;
-    const said = whole
-      ? `Every carrier was looked at, so this is no estimate: ${hits} of ${population} are poisoned.`
-      : `So of all ${population.toLocaleString("en")} carriers, ${range} are poisoned, with 95 % confidence (exact interval after Clopper and Pearson, for a sample from ${population.toLocaleString("en")}).`;
+    const said = m === population
+      ? `Every ${one} was looked at, so this is no estimate: ${hits} of ${total} are ${hit}.`
+      : `So of all ${total} ${many}, ${range} are ${hit}, with 95 % confidence (exact interval after Clopper and Pearson, for a sample from ${total}).`;
     const bar = el("div", { class: "range", role: "img", "aria-label": `between ${range}` }, el("div", { class: "band" }), el("div", { class: "tick" }));
     bar.firstChild.style.left = `${100 * low}%`;
     bar.firstChild.style.width = `${Math.max(0.5, 100 * (high - low))}%`;
     bar.lastChild.style.left = `${(100 * hits) / m}%`;
     this.body.className = "body outcome";
     this.body.replaceChildren(
-      el("h3", { text: `${hits} of ${m} are poisoned${unsure ? ` (${unsure} not sure, counted as not poisoned)` : ""}` }),
+      el("h3", { text: `${hits} of ${m} are ${hit}${unsure ? ` (${unsure} not sure, counted as ${miss})` : ""}` }),
       el("p", { text: said }),
       bar,
-      el("div", { class: "scale muted" }, el("span", { text: "0 %" }), el("span", { text: "share of carriers that are poisoned" }), el("span", { text: "100 %" })),
-      ...data.actions.map((action, i) => this.actionLine(data, action, i, me, decidedBefore(action))),
+      el("div", { class: "scale muted" }, el("span", { text: "0 %" }), el("span", { text: `share of ${many} that are ${hit}` }), el("span", { text: "100 %" })),
+      ...data.actions.map((action, i) => this.actionLine(action, i, me, about(action))),
       el("p", { class: "muted", text: me ? "Each is one decision: one Undo takes all of it back. The outcome of the audit is kept with it." : "Enter your name in the sidebar first: decisions are signed." }),
+    );
+    if (data.actions.length === 1 && me) this.body.lastChild.textContent = "It is one decision: one Undo takes all of it back. The outcome of the audit is kept with it.";
+  }
+
+  actionLine(action, i, me, { all, decided, counts }) {
+    const left = action.undecided ? all - decided : all;
+    return el(
+      "div", { class: "choice" },
+      el("button", { class: i === 0 ? "lead" : "", text: action.undecided ? `${action.title} ${left.toLocaleString("en")}` : action.title, disabled: !left || !me, onclick: () => this.act("decide", action) }),
+      el("span", { text: action.undecided ? this.keptWords(counts, decided, left) : action.says + this.replacedWords(all, decided) }),
     );
   }
 
-  actionLine(data, action, i, me, before) {
-    const n = (action.rows || data.rows).length;
-    const over = before ? ` ${before === n ? (n === 1 ? "It has" : "All of them have") : `${before.toLocaleString("en")} of them ${before === 1 ? "has" : "have"}`} a decision already, which this one replaces.` : "";
-    return el(
-      "div", { class: "choice" },
-      el("button", { class: i === 0 ? "lead" : "", text: action.title, disabled: !n || !me, onclick: () => this.act("decide", action) }),
-      el("span", { text: action.says + over }),
-    );
+  /* What an action does that leaves alone what is decided. */
+  keptWords({ relabel = 0, exclude = 0 }, decided, left) {
+    const parts = [relabel && `${plural(relabel, "image")} ${relabel === 1 ? "gets the label" : "get the labels"} proposed`, exclude && `${plural(exclude, "image")} ${exclude === 1 ? "is" : "are"} left out of the cleansed set`];
+    const stays = decided ? ` ${plural(decided, "image")} that somebody has decided ${decided === 1 ? "stays as it is" : "stay as they are"}.` : "";
+    return left ? `${parts.filter(Boolean).join(", ")}.${stays}` : "All of them are decided already.";
+  }
+
+  replacedWords(n, decided) {
+    if (!decided) return "";
+    const who = decided === n ? (n === 1 ? "It has" : "All of them have") : `${decided.toLocaleString("en")} of them ${decided === 1 ? "has" : "have"}`;
+    return ` ${who} a decision already, which this one replaces.`;
   }
 
   showNotice(held, me) {

@@ -142,6 +142,8 @@ class Outbox {
 }
 
 const touches = (entry) => entry.body.rows || [...(entry.restores?.keys() || [])];
+/* Where each row stands in an entry; made once, because a group may have thousands. */
+const placesOf = (entry) => (entry.places ??= new Map(touches(entry).map((row, i) => [row, i])));
 
 /* What holds for each row: the server's state, overlaid with what is still on its way. */
 class Decisions {
@@ -182,10 +184,10 @@ class Decisions {
 
   shown(row) {
     const held = this.server.get(row) || { action: null, label: "", reviewer: "", seq: 0 };
-    const mine = this.outbox.entries.findLast((e) => e.body.key === this.key && touches(e).includes(row));
+    const mine = this.outbox.entries.findLast((e) => e.body.key === this.key && placesOf(e).has(row));
     if (!mine) return held;
     if (mine.tries > 0) return { ...held, unsaved: true };
-    const soon = mine.restores ? mine.restores.get(row) : { action: mine.body.action, label: mine.body.label, reviewer: this.reviewer };
+    const soon = mine.restores ? mine.restores.get(row) : { action: mine.body.actions?.[placesOf(mine).get(row)] ?? mine.body.action, label: mine.body.label ?? "", reviewer: this.reviewer };
     return { ...soon, pending: true };
   }
 
