@@ -94,12 +94,12 @@ def _by_truth(inspection: Inspection, test: TestSet, truth: Truth, recipe: Mappi
     """The attack's own trigger on test images, at their full size; None for a recipe without one, or that is none."""
     try:
         attack = find_attack(str(recipe["attack"]))
-        given = recipe.get("settings") or {}
+        given = dict(recipe.get("settings") or {})
         settings = settings_for(attack, {name: given[name] for name in attack.defaults if name in given})
-        seed = int(recipe.get("seed", 0))
+        alter = None if attack.trigger is None else attack.trigger(settings, int(recipe.get("seed", 0)))
     except (UserError, KeyError, TypeError, ValueError, AttributeError):
         return None  # the file may have come from anywhere
-    if attack.trigger is None:
+    if alter is None:
         return None
     goal_of = goals_by_class(inspection.dataset.labels, truth, len(inspection.dataset.classes), by_class=attack.name == "all_to_all")
     if attack.name == "source_specific":
@@ -108,7 +108,6 @@ def _by_truth(inspection: Inspection, test: TestSet, truth: Truth, recipe: Mappi
     chosen = np.flatnonzero((goal_of[test.labels] != UNLABELLED) & (goal_of[test.labels] != test.labels))
     if not len(chosen):
         return None
-    alter = attack.trigger(settings, seed)
     subset = test.dataset.select(chosen)
     overlay = Overlay(subset, frozenset(range(len(chosen))), alter)
     pixels = working_pixels(replace(subset, loader=overlay.load, source_rows=None), side)
