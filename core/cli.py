@@ -92,6 +92,10 @@ def _add_scan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", metavar="FILE", help="local weights for an embedder that has trained ones: .safetensors, or a .pth state dict")
+    parser.add_argument("--backbone", default="auto", help="simclr: auto, features (CPU default), small, resnet18 (GPU default), resnet50")
+    parser.add_argument("--epochs", type=int, default=0, metavar="N", help="simclr: passes over the set (default: the embedder's own)")
+    parser.add_argument("--minutes", type=float, default=0.0, metavar="M", help="simclr: learn for this long instead")
+    parser.add_argument("--batch", type=int, default=0, metavar="N", help="simclr: images in a batch (default: the embedder's own)")
     parser.add_argument("--embeddings", metavar="FILE.npy", help="vectors for the embedder 'precomputed'")
 
 
@@ -157,6 +161,10 @@ def _scan_now(chosen: argparse.Namespace, workspace: Workspace) -> str:
         weights=chosen.weights,
         embeddings=chosen.embeddings,
         allow_outside=chosen.allow_outside,
+        backbone=chosen.backbone,
+        epochs=chosen.epochs,
+        minutes=chosen.minutes,
+        batch=chosen.batch,
     )
     return scan(chosen.source, options, workspace, listener=ProgressLine(sys.stderr))
 
@@ -280,13 +288,13 @@ class ProgressLine:
             if self._terminal:
                 self._stream.write("\r\x1b[K")
             return
-        self._show(STAGE_WORDS[state.stage], state.done, state.total, state.rate, state.left)
+        self._show(STAGE_WORDS[state.stage], state.done, state.total, state.rate, state.left, state.message)
 
     def counter(self, words: str) -> Callable[[int, int], None]:
         """A plain (done, total) listener for work that is not a scan."""
         return lambda done, total: self._show(words, done, total, 0.0, None)
 
-    def _show(self, words: str, done: int, total: int, rate: float, left: float | None) -> None:
+    def _show(self, words: str, done: int, total: int, rate: float, left: float | None, message: str = "") -> None:
         # away from a terminal, a line per stage and per fifth of it is enough
         step = done * 5 // total if total else 0
         if not self._terminal and (words, step) == self._last:
@@ -294,6 +302,8 @@ class ProgressLine:
         self._last = (words, step)
         text = f"{words}: {done:,} of {total:,} ({100 * done // total} %)" if total else words
         text += f", {rate:,.0f}/s" if rate else ""
+        if message:
+            text = f"{words}: {100 * done // max(total, 1)} %, {message}"
         text += f", {left:.0f} s left" if left is not None and done < total else ""
         self._stream.write(f"\r{text}\x1b[K" if self._terminal else f"{text}\n")
         self._stream.flush()

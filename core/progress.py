@@ -11,9 +11,10 @@ from typing import Any
 
 from core.store import read_json, write_json
 
-STAGES = ("read", "embed", "neighbours", "scores", "pixels", "halftone", "patterns", "probe", "map")
+STAGES = ("read", "train", "embed", "neighbours", "scores", "pixels", "halftone", "patterns", "probe", "map")
 STAGE_WORDS = {
     "read": "reading the source",
+    "train": "learning from the images, without labels",
     "embed": "embedding images",
     "neighbours": "finding neighbours",
     "scores": "scoring",
@@ -64,8 +65,8 @@ class Progress:
         self._written = 0.0
         self.update(done, total)
 
-    def update(self, done: int, total: int) -> None:
-        """`done` of `total` in this stage."""
+    def update(self, done: int, total: int, *, words: str = "") -> None:
+        """`done` of `total` in this stage; `words` say it where a count would mean nothing to a reader."""
         now = time.monotonic()
         if now - self._written < WRITE_EVERY and done < total:
             return
@@ -73,7 +74,7 @@ class Progress:
         seconds = now - self._stage_started
         rate = (done - self._first) / seconds if seconds > 0.2 else 0.0
         left = (total - done) / rate if rate > 0 else None
-        self._tell(State("running", self._stage, done, total, rate, left, "", os.getpid(), self._started))
+        self._tell(State("running", self._stage, done, total, rate, left, words, os.getpid(), self._started))
 
     def finish(self, state: str, message: str = "") -> None:
         """The end: done, failed or cancelled."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from core.embedders import EMBEDDERS, find_embedder
+from core.embedders.base import Settings
 from core.errors import UserError
 from core.types import Recipe
 
@@ -21,6 +22,10 @@ class ScanOptions:
     weights: str | None = None
     embeddings: str | None = None
     allow_outside: bool = False
+    backbone: str = "auto"
+    epochs: int = 0
+    minutes: float = 0.0
+    batch: int = 0
 
     def recipe(self) -> Recipe:
         """The part of the options that names the result. Raises UserError for what cannot be."""
@@ -34,12 +39,38 @@ class ScanOptions:
         if self.weights is not None and not embedder.trained:
             named = ", ".join(name for name, entry in EMBEDDERS.items() if entry.trained)
             raise UserError(f"--weights does not go with embedder '{self.embedder}'", f"it is for {named}", "leave it out")
+        self._check_learning(embedder.learns)
         files = {"weights": self.weights, "embeddings": self.embeddings}
         return Recipe(
             self.embedder,
             self.k,
             self.seed,
-            tuple((name, _file_digest(name, file)) for name, file in files.items() if file is not None),
+            (*((name, _file_digest(name, file)) for name, file in files.items() if file is not None), *self._learning()),
+        )
+
+    def _learning(self) -> tuple[tuple[str, str], ...]:
+        """Settings of an embedder that learns, where they are not its own."""
+        chosen = {"backbone": self.backbone, "epochs": self.epochs, "minutes": self.minutes, "batch": self.batch}
+        return tuple((name, str(value)) for name, value in chosen.items() if value not in ("auto", 0))
+
+    def _check_learning(self, learns: bool) -> None:
+        given = [name for name, _ in self._learning()]
+        if given and not learns:
+            named = ", ".join(name for name, entry in EMBEDDERS.items() if entry.learns)
+            raise UserError(f"--{given[0]} does not go with embedder '{self.embedder}'", f"it is for {named}", "leave it out")
+        if not 0 <= self.epochs <= 100_000:
+            raise UserError(f"epochs = {self.epochs} cannot be", "1 to 100000, or 0 for the embedder's own number")
+        if not 0 <= self.minutes <= 100_000:
+            raise UserError(f"minutes = {self.minutes:g} cannot be", "a budget of more than 0 minutes, or 0 for none")
+        if self.epochs and self.minutes:
+            raise UserError("--epochs and --minutes do not go together", "one of the two ends the learning", "leave one out")
+        if self.batch and not 8 <= self.batch <= 65_536:
+            raise UserError(f"batch = {self.batch} cannot be", "8 to 65536 images, or 0 for the embedder's own number")
+
+    def settings(self) -> Settings:
+        """The part of the options that an embedder is loaded with."""
+        return Settings(
+            self.device, self.weights, self.embeddings, self.seed, self.backbone, self.epochs, self.minutes, self.batch
         )
 
 

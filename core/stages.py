@@ -9,9 +9,10 @@ from PIL import Image
 
 from core.analysis import Content, analyse, judge_content
 from core.embedders import find_embedder
-from core.embedders.base import Settings, halving
+from core.embedders.base import Model, halving
 from core.findings_file import write_findings, write_fused
 from core.inspections import write_rows
+from core.learning import learn
 from core.progress import Progress
 from core.scan_options import ScanOptions
 from core.sources.base import check_usable
@@ -33,6 +34,7 @@ class Stages:
     def __post_init__(self) -> None:
         self.folder = self.workspace.scan_dir(self.key)
         self.judged: Content | None = None
+        self.model: Model | None = None
 
     def run(self) -> None:
         self.embed()
@@ -46,9 +48,10 @@ class Stages:
             return
         from core.embedding import embed
 
+        if not find_embedder(self.recipe.embedder).learns:
+            self.progress.stage("embed", total=len(self.dataset))
+        model = self._model()
         self.progress.stage("embed", total=len(self.dataset))
-        settings = Settings(self.options.device, self.options.weights, self.options.embeddings, self.options.seed)
-        model = find_embedder(self.recipe.embedder).load(settings)
         check_rows = getattr(model, "check_rows", None)
         if check_rows is not None:
             check_rows(len(self.dataset))
@@ -65,6 +68,14 @@ class Stages:
         check_usable(found.dataset)
         write_array(self.folder / "vectors.npy", found.vectors)
         write_rows(self.folder, found.dataset, source_digest=self.dataset.digest)
+
+    def _model(self) -> Model:
+        """The embedder, ready to embed: one that learns from the set has done so."""
+        if self.model is None:
+            self.model = find_embedder(self.recipe.embedder).load(self.options.settings())
+            if find_embedder(self.recipe.embedder).learns:
+                learn(self.dataset, self.model, self.workspace, self.progress, self.folder / "learning.json")
+        return self.model
 
     def neighbours(self) -> None:
         if (self.folder / "similarity.npy").exists():
@@ -149,9 +160,7 @@ class Stages:
         from core.halftone import halftone
         from core.scores.halftone_shift import halftone_shift
 
-        model = find_embedder(self.recipe.embedder).load(
-            Settings(self.options.device, self.options.weights, self.options.embeddings, self.options.seed)
-        )
+        model = self._model()
         self.progress.stage("halftone", total=len(pixels))
         shift = np.empty(len(pixels), np.float32)
         for start in range(0, len(pixels), model.batch_size):

@@ -38,14 +38,18 @@ def _running(identity: str) -> None:
         st.rerun()
     stages[identity] = state.stage
     left, right = st.columns([5, 1], vertical_alignment="bottom")
-    number = STAGES.index(state.stage) + 1
+    # learning from the set is a step of few scans
+    steps = [stage for stage in STAGES if stage != "train" or state.stage == "train"]
+    number = steps.index(state.stage) + 1
     share = state.done / state.total if state.total else 0.0
-    words = f"Step {number} of {len(STAGES)}, {STAGE_WORDS[state.stage]}"
-    if state.total:
+    words = f"Step {number} of {len(steps)}, {STAGE_WORDS[state.stage]}"
+    if state.message:
+        words += f": {state.message}"
+    elif state.total:
         words += f": {state.done:,} of {state.total:,}"
-    words += f", {state.rate:,.0f} per second" if state.rate else ""
+    words += f", {state.rate:,.0f} per second" if state.rate and not state.message else ""
     words += f", {duration(state.left)} left in this step" if state.left is not None else ""
-    left.progress((number - 1 + share) / len(STAGES), text=words)
+    left.progress((number - 1 + share) / len(steps), text=words)
     if right.button("Cancel", key="cancel_scan", width="stretch", help="What is finished is kept; a new scan goes on from there."):
         services().cancel_scan(identity)
 

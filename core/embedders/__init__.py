@@ -18,6 +18,12 @@ def _precomputed(settings: Settings) -> Model:
     return Precomputed(settings)
 
 
+def _simclr(settings: Settings) -> Model:
+    from core.embedders.simclr import Simclr
+
+    return Simclr(settings)
+
+
 def _torchvision(name: str, size: str) -> Embedder:
     def load(settings: Settings) -> Model:
         from core.embedders.torchvision_models import TorchvisionModel
@@ -38,6 +44,7 @@ def _hub(name: str, what: str, size: str) -> Embedder:
 
 EMBEDDERS: dict[str, Embedder] = {
     "gradients": Embedder("gradients", "offline default: edges, coarse colour and small patches, whitened; no download", _gradients),
+    "simclr": Embedder("simclr", "learned on the set itself, without labels; minutes on a CPU, best on a GPU", _simclr, learns=True),
     "resnet18": _torchvision("resnet18", "45 MB"),
     "resnet50": _torchvision("resnet50", "98 MB"),
     "convnext_tiny": _torchvision("convnext_tiny", "109 MB"),

@@ -13,7 +13,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as T
 
-from core.embedders.projection_head import unit_rows
+from core.embedders.projection_head import centred_unit_rows
 from core.types import Float32
 
 LONGEST_SHAPE = 8
@@ -77,10 +77,4 @@ class Backbone:
 
     def finish(self, shards: Iterable[NDArray[Any]], count: int) -> Float32:
         """Raw features -> centred unit rows float32 (count, D)."""
-        total: NDArray[np.float64] | None = None
-        for shard in shards:
-            part = np.asarray(shard, dtype=np.float64).sum(0)
-            total = part if total is None else total + part
-        assert total is not None
-        mean = (total / count).astype(np.float32)
-        return unit_rows(np.concatenate([np.asarray(shard, dtype=np.float32) - mean for shard in shards]))
+        return centred_unit_rows(shards, count)

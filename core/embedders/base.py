@@ -41,25 +41,31 @@ class Settings:
     """What a person may choose about an embedder.
 
     device: "auto", "cpu" or "cuda".  weights: local weights file.  embeddings: .npy for `precomputed`.
+    backbone, epochs, minutes, batch: for embedders that learn from the set itself; 0 is the embedder's own choice.
     """
 
     device: str = "auto"
     weights: str | None = None
     embeddings: str | None = None
     seed: int = 0
+    backbone: str = "auto"
+    epochs: int = 0
+    minutes: float = 0.0
+    batch: int = 0
 
 
 @dataclass(frozen=True)
 class Embedder:
     """An entry of the registry: `load` imports what is heavy and builds the model.
 
-    trained: it has weights, which --weights FILE can replace.
+    trained: it has weights, which --weights FILE can replace.  learns: it learns from the set before it embeds.
     """
 
     name: str
     summary: str
     load: Callable[[Settings], Model]
     trained: bool = False
+    learns: bool = False
 
 
 def halving(

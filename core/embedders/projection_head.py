@@ -96,3 +96,14 @@ def unit_rows(vectors: NDArray[np.float32]) -> Float32:
     vectors[flat] = 0.0
     vectors[flat, 0] = 1.0
     return np.asarray(vectors, dtype=np.float32)
+
+
+def centred_unit_rows(shards: Iterable[NDArray[Any]], count: int) -> Float32:
+    """Raw features, shard after shard (walked twice) -> float32 (count, D): minus their mean, each of length 1."""
+    total: NDArray[np.float64] | None = None
+    for shard in shards:
+        part = np.asarray(shard, dtype=np.float64).sum(0)
+        total = part if total is None else total + part
+    assert total is not None
+    mean = (total / count).astype(np.float32)
+    return unit_rows(np.concatenate([np.asarray(shard, dtype=np.float32) - mean for shard in shards]))

@@ -1,0 +1,67 @@
+"""The contrastive loss, over one or many processes, in one pass or in pieces that fit the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.distributed as dist
+
+Tensor = torch.Tensor
+
+
+def nt_xent(projections: Tensor, temperature: float) -> Tensor:
+    """Normalised temperature-scaled cross entropy (Chen et al., ICML 2020, equation 1), mean over this process's rows.
+
+    projections: (2b, d) unit rows; rows i and i + b are two views of one image. Negatives are all other rows of all
+    processes.
+    """
+    b, rank = len(projections) // 2, 0
+    everyone = projections
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+        import torch.distributed.nn.functional as gathering
+
+        everyone = torch.cat(list(gathering.all_gather(projections)))  # type: ignore[no-untyped-call]
+        rank = dist.get_rank()
+    rows = torch.arange(2 * b, device=projections.device)
+    own, other = rows + rank * 2 * b, (rows + b) % (2 * b) + rank * 2 * b
+    logits = projections @ everyone.T / temperature
+    logits = logits.scatter(1, own[:, None], float("-inf"))
+    return torch.nn.functional.cross_entropy(logits, other)
+
+
+def backward_in_pieces(
+    network: Callable[[Tensor], Tensor],
+    views: Tensor,
+    temperature: float,
+    piece: int,
+    autocast: Callable[[], AbstractContextManager[object]],
+    no_sync: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Tensor:
+    """Gradients of the loss over `views` (2b, …) into the network's parameters; returns the loss, detached.
+
+    With piece ≥ 2b in one pass. Else gradient caching (Gao et al., RepL4NLP 2021): projections of all pieces without a
+    graph, the loss's gradient at the projections, then each piece once more with its share of it; the same gradient
+    but for batch normalisation, which then sees a piece at a time.
+    no_sync: context in which gradients of processes are not exchanged; the last piece exchanges them.
+    """
+    if piece >= len(views):
+        with autocast():
+            projections = network(views)
+        loss = nt_xent(projections.float(), temperature)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+    pieces = views.split(piece)  # type: ignore[no-untyped-call]
+    with torch.no_grad(), autocast():
+        held = torch.cat([network(part).float() for part in pieces])
+    held.requires_grad_()
+    loss = nt_xent(held, temperature)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert held.grad is not None
+    for i, (part, gradient) in enumerate(zip(pieces, held.grad.split(piece), strict=True)):  # type: ignore[no-untyped-call]
+        with no_sync() if i < len(pieces) - 1 else nullcontext():
+            with autocast():
+                projections = network(part)
+            projections.float().backward(gradient)  # type: ignore[no-untyped-call]
+    return loss.detach()
