@@ -21,6 +21,7 @@ WHICH = (SUSPICION, "all, most suspicious first", *[words for name, words in VER
 SHOWN = (HARM, *WHICH[:-1])
 VERDICT_OF = {words: number for number, words in enumerate(VERDICT_WORDS.values())}
 USUAL_PERCENT = 90
+ROWS_SHOWN = 6
 
 
 def _undecided(inspection) -> np.ndarray:
@@ -72,17 +73,19 @@ def _many(inspection, made) -> None:
         return
     with box:
         st.markdown(
-            "Choose how sure a proposal must be and look at a random sample of what is left. Then all that nobody has decided yet "
+            "Choose how sure a proposal must be and look at a random sample of those proposals. Then all that nobody has decided yet "
             "can be accepted as one decision, which one undo takes back. What people decided stays as it is."
         )
         left, right = st.columns([1, 1.4], gap="large")
-        percent = left.slider("Proposals that are at least this sure", 50, 100, st.session_state.get("accept_from", USUAL_PERCENT), format="%d %%")
+        # the widget's own state is gone after a change of page; a default that moves with it would make it a new widget
+        st.session_state.setdefault("accept_slider", st.session_state.get("accept_from", USUAL_PERCENT))
+        percent = left.slider("Proposals that are at least this sure", 50, 100, key="accept_slider", format="%d %%")
         st.session_state["accept_from"] = percent
         rows, undecided = sure_rows(made, percent), _undecided(inspection)
         left.markdown(in_words(made, rows, undecided, percent))
         table = counts_by_class(inspection, made, rows[undecided[rows]])
         if table:
-            right.dataframe(table, hide_index=True, height=min(36 * (len(table) + 1), 220))
+            right.dataframe(table, hide_index=True, height=35 * min(len(table) + 1, ROWS_SHOWN) + 3, column_config={"new labels (images)": st.column_config.TextColumn(width="medium")})
         _audit_many(inspection, made, percent)
 
 

@@ -39,8 +39,8 @@ def sure_rows(made: Proposals, percent: int) -> Int64:
 
 
 def counts_by_class(inspection: Inspection, made: Proposals, rows: Int64) -> list[dict[str, Any]]:
-    """What accepting `rows` does, one line for each given label, the one with most first: given label, get another
-    label, new labels (the commonest), left out."""
+    """What accepting `rows` does, one line for each given label, the one with most first: how many are relabelled and
+    left out, and the commonest new labels."""
     names, given = inspection.dataset.classes, inspection.dataset.labels
     lines = []
     for label in np.unique(given[rows]).tolist():
@@ -51,12 +51,12 @@ def counts_by_class(inspection: Inspection, made: Proposals, rows: Int64) -> lis
         lines.append(
             {
                 "given label": "no label" if label == UNLABELLED else names[label],
-                "get another label": len(changed),
+                "relabelled": len(changed),
                 "left out": int((made.actions[of] == EXCLUDE).sum()),
-                "new labels": ", ".join(told),
+                "new labels (images)": ", ".join(told),
             }
         )
-    return sorted(lines, key=lambda line: -(line["get another label"] + line["left out"]))
+    return sorted(lines, key=lambda line: -(line["relabelled"] + line["left out"]))
 
 
 def in_words(made: Proposals, rows: Int64, undecided: Bool, percent: int) -> str:

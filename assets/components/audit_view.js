@@ -100,7 +100,7 @@ class AuditView {
     const left = action.undecided ? all - decided : all;
     return el(
       "div", { class: "choice" },
-      el("button", { class: i === 0 ? "lead" : "", text: action.undecided ? `${action.title} ${left.toLocaleString("en")}` : action.title, disabled: !left || !me, onclick: () => this.act("decide", action) }),
+      el("button", { class: i === 0 ? "lead" : "", text: action.undecided && left ? `${action.title} ${left.toLocaleString("en")}` : action.title, disabled: !left || !me, onclick: () => this.act("decide", action) }),
       el("span", { text: action.undecided ? this.keptWords(counts, decided, left) : action.says + this.replacedWords(all, decided) }),
     );
   }

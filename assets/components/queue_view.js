@@ -92,8 +92,8 @@ class QueueView {
     const { proposal, suggested, given } = item, parts = ["given", el("span", { class: "name", text: given ?? "no label" })];
     if (!proposal) parts.push(el("span", { class: "sure", text: "nothing is proposed" }));
     else if (proposal.action === "relabel") parts.push("→ proposed", el("span", { class: "name", text: proposal.label }));
-    else parts.push("→ proposed:", el("span", { class: "name", text: proposal.action === "exclude" ? "leave out" : "keep" }));
-    if (proposal && proposal.confidence !== null) parts.push(el("span", { class: "sure", text: `${percent(proposal.confidence)} sure` }));
+    else parts.push("→ proposed:", el("span", { class: "name", text: proposal.action }));
+    if (proposal && proposal.confidence !== null) parts.push(el("span", { class: "sure", title: proposal.action === "exclude" ? "Estimated chance that something is wrong with it" : "Estimated chance that this label is right", text: `${percent(proposal.confidence)} sure` }));
     if (proposal && proposal.action !== "relabel" && suggested !== null && suggested !== given) parts.push(this.looksLike(item));
     const mark = state.action || state.unsaved ? badge(state, me) : null;
     this.title.replaceChildren(...parts, ...(mark ? [mark] : []));
