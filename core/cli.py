@@ -14,10 +14,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.errors import Cancelled, TasterError, UserError
 from core.store import Workspace, default_workspace
+
+if TYPE_CHECKING:
+    from core.pipeline import ScanOptions
 
 DONE, FAULT, USER = 0, 1, 2
 
@@ -66,9 +69,10 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="core", description="Find, see and mend poisoned images in a training set.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    from core.cli_learn import add_learn
     from core.cli_mend import add_cleanse, add_prove
 
-    for add in (_add_scan, _add_poison, _add_evaluate, add_cleanse, add_prove, _add_export):
+    for add in (_add_scan, add_learn, _add_poison, _add_evaluate, add_cleanse, add_prove, _add_export):
         add(commands)
     info = commands.add_parser("info", help="versions, devices, embedders, scores, attacks, workspaces")
     _add_common(info)
@@ -151,9 +155,15 @@ def _workspace(chosen: argparse.Namespace) -> Workspace:
 
 
 def _scan_now(chosen: argparse.Namespace, workspace: Workspace) -> str:
-    from core.pipeline import ScanOptions, scan
+    from core.pipeline import scan
 
-    options = ScanOptions(
+    return scan(chosen.source, _scan_options(chosen), workspace, listener=ProgressLine(sys.stderr))
+
+
+def _scan_options(chosen: argparse.Namespace) -> ScanOptions:
+    from core.pipeline import ScanOptions
+
+    return ScanOptions(
         embedder=chosen.embedder or ("precomputed" if chosen.embeddings else "gradients"),
         k=chosen.k,
         device=chosen.device,
@@ -166,7 +176,6 @@ def _scan_now(chosen: argparse.Namespace, workspace: Workspace) -> str:
         minutes=chosen.minutes,
         batch=chosen.batch,
     )
-    return scan(chosen.source, options, workspace, listener=ProgressLine(sys.stderr))
 
 
 def _scan(chosen: argparse.Namespace) -> None:

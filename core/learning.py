@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,17 +23,18 @@ TEMPERATURE = 0.1
 PARTS = 10_000
 
 
-def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress, file: Path) -> None:
+def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress, file: Path | None) -> None:
     """Bind `model` to the set and let it learn, unless the workspace holds what it learned before.
 
-    Progress is stage "train". `file` gets the curve and the latest figures as JSON, for whoever watches.
+    Progress is stage "train". `file` gets the curve and the latest figures as JSON, for whoever watches; None writes nothing.
     """
     folder = workspace.features_dir(model.bind(dataset.image_digests, working_side(dataset)))
     if model.known(folder):
         return
     folder.mkdir(parents=True, exist_ok=True)
-    # two scans of one set, by two people, learn once
-    with workspace.locked_features(folder):
+    # two scans of one set, by two people, learn once; the processes of one learning go together
+    together = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    with nullcontext() if together else workspace.locked_features(folder):
         if model.known(folder):
             return
         progress.stage("train")
@@ -47,10 +50,12 @@ def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress
                 point = {key: value for key, value in asdict(told).items() if key != "note"}
                 if not curve or curve[-1]["agreement"] != told.agreement:
                     curve.append(point)
-            write_json(file, {"latest": _finite(asdict(told)), "curve": [_finite(p) for p in curve], "notes": notes})
+            if file is not None:
+                write_json(file, {"latest": _finite(asdict(told)), "curve": [_finite(p) for p in curve], "notes": notes})
 
         found = model.learn(pixels, folder, hear, lambda vectors, rows: agreement(vectors, dataset.labels[rows]))
-        write_json(file, {"curve": [_finite(p) for p in found], "notes": notes, "key": model.key})
+        if file is not None:
+            write_json(file, {"curve": [_finite(p) for p in found], "notes": notes, "key": model.key})
 
 
 def learning_words(told: Any) -> str:

@@ -157,7 +157,7 @@ class Training:
         warm = min(1.0, share / WARM_UP) if self.plan.minutes else min(1.0, (share + 1e-9) / WARM_UP + 1 / self.steps_an_epoch)
         peak = self.plan.rate * self.batch * self.world / 128
         for group in self.optimiser.param_groups:
-            group["lr"] = peak * max(warm, 0.01) * 0.5 * (1 + np.cos(np.pi * share))
+            group["lr"] = float(peak * max(warm, 0.01) * 0.5 * (1 + np.cos(np.pi * share)))
         while True:
             self.optimiser.zero_grad(set_to_none=True)
             try:

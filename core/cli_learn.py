@@ -1,0 +1,58 @@
+"""The command `learn`: the learning of an embedder by itself, which several GPUs or machines can share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from core import cli
+
+
+def add_learn(commands: Any) -> None:
+    """The parser of `learn`."""
+    parser = commands.add_parser(
+        "learn",
+        help="let the embedder simclr learn from a set; a later scan with the same options uses it",
+        description="On several GPUs: torchrun --nproc-per-node 4 -m core learn SOURCE [options]",
+    )
+    cli._add_source(parser)
+    cli._add_scan_options(parser)
+    cli._add_common(parser)
+    parser.set_defaults(command=_learn, embedder="simclr")
+
+
+def _learn(chosen: argparse.Namespace) -> None:
+    from core.embedders import find_embedder
+    from core.errors import UserError
+    from core.learning import learn
+    from core.pipeline import open_dataset, scan_key
+    from core.progress import Progress
+    from core.store import read_json
+
+    options = cli._scan_options(chosen)
+    recipe = options.recipe()
+    entry = find_embedder(recipe.embedder)
+    if not entry.learns:
+        raise UserError(f"embedder '{recipe.embedder}' does not learn from a set", "--embedder simclr", "scan with it as it is")
+    workspace = cli._workspace(chosen)
+    first = int(os.environ.get("RANK", 0)) == 0
+    # under torchrun every process learns, one speaks
+    progress = Progress(None, cli.ProgressLine(sys.stderr) if first else None)
+    progress.stage("read")
+    dataset = open_dataset(chosen.source, allow_outside=chosen.allow_outside, workspace=workspace if first else None)
+    file = workspace.scan_dir(scan_key(dataset, recipe)) / "learning.json"
+    model = entry.load(options.settings())
+    learn(dataset, model, workspace, progress, file if first else None)
+    if first:
+        found = read_json(file) or {}
+        cli._print({"key": model.key, **found} if chosen.json else _text(found, chosen.source))
+
+
+def _text(found: dict[str, Any], source: str) -> str:
+    if not found.get("curve"):
+        return f"this set was learned from before; see it: python -m core scan {source} --embedder simclr"
+    last = found["curve"][-1]
+    agree = "" if last["agreement"] is None else f"; neighbours agree with the given labels on {100 * last['agreement']:.1f} %"
+    return f"learned in {last['seconds']:.0f} s, {last['epoch']:g} epochs, {last['speed']:,.0f} views per second{agree}"
