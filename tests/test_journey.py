@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
 from core.inspections import truth_of
 from core.pipeline import inspection_of, newest_scan, open_dataset
+from core.proposals import RELABEL, propose
 from core.store import Workspace
 from tests.app_server import ROOT, running_app
 from tests.component_harness.hands import MARKS, READY
@@ -78,11 +80,13 @@ def test_triage_of_the_demo_by_keyboard_and_export(page, app, tmp_path):
         cwd=ROOT, check=True, capture_output=True,
     )  # fmt: skip
     table = pq.read_table(out).to_pydict()
-    relabelled = [row for row, action in enumerate(table["action"]) if action == "relabel"]
+    relabelled, excluded = ([row for row, action in enumerate(table["action"]) if action == wanted] for wanted in ("relabel", "exclude"))
+    made = propose(inspection)
+    assert set(relabelled) == set(np.flatnonzero(made.actions == RELABEL)) and len(relabelled) + len(excluded) == suspects
     right = sum(table["corrected_label"][row] == inspection.dataset.classes[truth.original_labels[row]] for row in relabelled)
-    assert len(relabelled) >= 140
-    assert right >= 0.97 * len(relabelled)
-    assert {table["reviewer"][row] for row in relabelled} == {"Ada"}
+    assert right >= 0.97 * len(relabelled) > 50
+    assert truth.is_poisoned[excluded].mean() >= 0.97
+    assert {table["reviewer"][row] for row in relabelled + excluded} == {"Ada"}
 
 
 def test_lasso_shows_the_selected_images_and_survives_a_change_of_page(page, app):
