@@ -34,6 +34,7 @@ def add_prove(commands: Any) -> None:
     parser.add_argument("--minutes", type=float, default=None, metavar="M", help="about how long the training may take in all")
     parser.add_argument("--victim", default=None, choices=VICTIM_NAMES, help="default small; resnet18 on CUDA")
     parser.add_argument("--trigger", default="auto", metavar="auto|truth|tID", help=f"what is put on test images: {TRIGGERS}")
+    parser.add_argument("--scan", default=None, metavar="KEY", help="a finished scan of SOURCE (default: the newest)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     cli._add_common(parser)
     parser.set_defaults(command=_prove)
@@ -48,7 +49,7 @@ def _prove(chosen: argparse.Namespace) -> None:
     workspace = cli._workspace(chosen)
     options = ProveOptions(chosen.test, chosen.seeds, chosen.epochs, chosen.minutes, chosen.victim, chosen.trigger, chosen.device, chosen.allow_outside)
     options.check()
-    key = newest_scan(workspace, chosen.source)
+    key = chosen.scan or newest_scan(workspace, chosen.source)
     if key is None:
         # --epochs and --minutes of a scan mean another thing than those of a victim
         plain = ["--allow-outside"] if chosen.allow_outside else []

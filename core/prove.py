@@ -24,7 +24,7 @@ from core.pixels import working_pixels, working_side
 from core.progress import Progress, State
 from core.prove_arms import Arm, arms
 from core.prove_options import ProveOptions
-from core.prove_record import ProofFolder, curve_of, proofs_of, remember_proof, result_of
+from core.prove_record import ProofFolder, curve_of, decisions_digest, proofs_of, remember_proof, result_of
 from core.prove_test import TestSet, other_test, own_test
 from core.prove_trigger import Attacked, attacked
 from core.prove_victim import Lesson, Room, Trained, look_like_photographs, usual_epochs
@@ -95,9 +95,8 @@ def proof_key(
     inspection: Inspection, people: Mapping[str, Decision], test: Dataset | None, truth: Truth | None, options: ProveOptions
 ) -> str:
     """Hexadecimal name of a proof: scan, decisions, test images, truth and settings; never a place or a time."""
-    decided = sorted((d.image_id, d.action, d.label) for d in people.values())
     settings = {**asdict(options), "test": None if test is None else test.digest}
-    h = blake2b(json.dumps([PROOF_VERSION, inspection.key, decided, settings], sort_keys=True).encode(), digest_size=16)
+    h = blake2b(json.dumps([PROOF_VERSION, inspection.key, decisions_digest(people), settings], sort_keys=True).encode(), digest_size=16)
     if truth is not None:
         h.update(truth.is_poisoned.tobytes() + truth.original_labels.astype("<i8").tobytes())
     return h.hexdigest()
@@ -211,6 +210,7 @@ def _plan(
         "proof": case.key,
         "dataset": case.inspection.dataset.name,
         "options": asdict(case.options),
+        "decisions_digest": decisions_digest(case.people),
         "classes": list(classes),
         "examples": {
             "labels": [] if plain is None else [int(label) for label in test.labels[plain]],

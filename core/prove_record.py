@@ -12,8 +12,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from scipy.special import stdtrit
 from core.prove_arms import ARMS
 from core.prove_victim import Trained
 from core.store import Workspace, read_array, read_json, write_array, write_json
+from core.types import Decision
 
 CONFIDENCE = 0.95
 
@@ -85,6 +88,12 @@ class ProofFolder:
 def curve_of(run: Mapping[str, Any]) -> dict[str, list[float]]:
     """The three curves of a victim, as they stand in curves.json."""
     return {"loss": run["loss"], "accuracy": run["accuracies"], "attack_success": run["successes"]}
+
+
+def decisions_digest(people: Mapping[str, Decision]) -> str:
+    """Hexadecimal digest of what people have decided, whoever did and whenever."""
+    decided = sorted((d.image_id, d.action, d.label) for d in people.values())
+    return blake2b(json.dumps(decided).encode(), digest_size=8).hexdigest()
 
 
 def remember_proof(workspace: Workspace, scan: str, proof: str) -> None:

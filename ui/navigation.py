@@ -14,6 +14,7 @@ _PAGES = {
     "relabel": ("Relabel", ":material/rule:"),
     "triggers": ("Triggers", ":material/fingerprint:"),
     "agreement": ("Agreement", ":material/compare_arrows:"),
+    "prove": ("Prove", ":material/science:"),
     "export": ("Export", ":material/output:"),
 }
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import UserError
-from core.pipeline import ScanOptions, inspection_of, is_finished, lineage
+from core.pipeline import ScanOptions, inspection_of, is_finished, lineage, source_of
 from core.progress import State, alive, read_progress
+from core.prove_record import ProofFolder, proofs_of
 from core.reviews import Reviews
 from core.sources import source_identity
 from core.store import Workspace, default_workspace
@@ -31,7 +32,7 @@ _STAGE_FILES = ("rows.json", "similarity.npy", "scores.json", "fused.json", "map
 
 @dataclass
 class _Job:
-    """A scan that this app started: the command line as a child process, its errors in a file."""
+    """A scan or a proof that this app started: the command line as a child process, its errors in a file."""
 
     process: subprocess.Popen[bytes]
     errors: IO[bytes]
@@ -40,7 +41,7 @@ class _Job:
         self.errors.seek(0)
         lines = self.errors.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
         told = [line.removeprefix("taster: ") for line in lines if line.startswith("taster: ")]
-        return told[-1] if told else f"the scan stopped with exit code {self.process.returncode}"
+        return told[-1] if told else f"it stopped with exit code {self.process.returncode}"
 
 
 class AppServices:
@@ -55,6 +56,7 @@ class AppServices:
         self._reviews: Reviews | None = None
         self._loaded: OrderedDict[str, tuple[tuple[bool, ...], Inspection]] = OrderedDict()
         self._jobs: dict[str, _Job] = {}
+        self._proofs: dict[str, _Job] = {}
 
     # ---- what the routes ask for ---------------------------------------------------------------
 
@@ -122,11 +124,7 @@ class AppServices:
             job = self._jobs.get(identity)
             if job is not None and job.process.poll() is None:
                 return
-            errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
-            process = subprocess.Popen(
-                _command(identity, options, self.workspace), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-            )
-            self._jobs[identity] = _Job(process, errors)
+            self._jobs[identity] = _started(_command(identity, options, self.workspace))
 
     def scan_state(self, identity: str) -> State | None:
         """How the newest scan of a source stands; None where it has never been scanned or is simply done."""
@@ -148,12 +146,56 @@ class AppServices:
         if state is not None and state.state == "running" and alive(state.pid):
             os.kill(state.pid, signal.SIGTERM)
 
+    # ---- proofs ----------------------------------------------------------------------------------
+
+    def proof(self, key: str) -> ProofFolder | None:
+        """The newest proof of a scan, finished or not; None where it has had none."""
+        known = proofs_of(self.workspace, key)
+        return ProofFolder(self.workspace.proof_dir(known[-1])) if known else None
+
+    def start_proof(self, key: str, *, seeds: int) -> None:
+        """Train victims for a scan, in a process of its own that outlives a closed tab; one at a time for a scan."""
+        source = source_of(self.workspace, key)
+        with self._lock:
+            state = self.proof_state(key)
+            if state is not None and state.state == "running":
+                return
+            command = [sys.executable, "-m", "core", "prove", "--workspace", str(self.workspace.root), "--scan", key, "--seeds", str(seeds), "--json"]
+            command += ["--allow-outside"] if source.allow_outside else []
+            self._proofs[key] = _started([*command, "--", source.identity])
+
+    def proof_state(self, key: str) -> State | None:
+        """How the newest proof of a scan stands; None where there is none."""
+        folder = self.proof(key)
+        found = read_progress(folder.root / "progress.json") if folder is not None else None
+        job = self._proofs.get(key)
+        if job is None:
+            return found
+        if job.process.poll() is None:
+            ours = found is not None and found.state == "running" and found.pid == job.process.pid
+            return found if ours else State("running", "prove", pid=job.process.pid)
+        if job.process.returncode == 0:
+            return found
+        return State("cancelled" if found and found.state == "cancelled" else "failed", "prove", message=job.last_line())
+
+    def cancel_proof(self, key: str) -> None:
+        """Ask the running proof of a scan to stop; victims that are finished stay."""
+        state = self.proof_state(key)
+        if state is not None and state.state == "running" and alive(state.pid):
+            os.kill(state.pid, signal.SIGTERM)
+
     def close(self) -> None:
         """Close the log; scans go on."""
         with self._lock:
             if self._reviews is not None:
                 self._reviews.close()
                 self._reviews = None
+
+
+def _started(command: Sequence[str]) -> _Job:
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+    return _Job(process, errors)
 
 
 def _command(identity: str, options: ScanOptions, workspace: Workspace) -> list[str]:
