@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
@@ -62,6 +62,7 @@ def prove(
     options.check()
     case = _case(scan, options, workspace)
     folder = ProofFolder(workspace.proof_dir(case.key))
+    earlier = [ProofFolder(workspace.proof_dir(key)) for key in proofs_of(workspace, scan) if key != case.key]
     remember_proof(workspace, scan, case.key)
     done = folder.result()
     if done is not None:
@@ -71,7 +72,7 @@ def prove(
         progress = Progress(folder.root / "progress.json", listener)
         progress.stage("prove")
         with _ended(progress):
-            return _proved(case, folder, progress)
+            return _proved(case, folder, earlier, progress)
 
 
 def _case(scan: str, options: ProveOptions, workspace: Workspace) -> Case:
@@ -119,7 +120,7 @@ def _ended(progress: Progress) -> Iterator[None]:
     progress.finish("done")
 
 
-def _proved(case: Case, folder: ProofFolder, progress: Progress) -> dict[str, Any]:
+def _proved(case: Case, folder: ProofFolder, earlier: Sequence[ProofFolder], progress: Progress) -> dict[str, Any]:
     inspection, options = case.inspection, case.options
     # 1. what the victims are tested on
     test = own_test(inspection, case.truth) if case.test is None else other_test(inspection, case.test)
@@ -140,6 +141,9 @@ def _proved(case: Case, folder: ProofFolder, progress: Progress) -> dict[str, An
         lesson = _timed(lesson, sets, options)
         plan = _plan(case, sets, classes, test, attack, lesson)
         folder.begin(plan, _examples(lesson, test_pixels))
+    # victims of sets that are as they were, from a proof before the latest decisions
+    for other in earlier:
+        folder.take_over(other, plan)
     training = Training(folder, plan, replace(lesson, epochs=int(plan["training"]["epochs"])), sets, options, progress)
     result = result_of(folder, plan, training.run())
     folder.finish(result)
@@ -210,6 +214,7 @@ def _plan(
         "proof": case.key,
         "dataset": case.inspection.dataset.name,
         "options": asdict(case.options),
+        "lesson": lesson.digest,
         "decisions_digest": decisions_digest(case.people),
         "classes": list(classes),
         "examples": {
@@ -241,8 +246,8 @@ class Training:
     def run(self) -> list[int]:
         """Train what is missing; returns the seeds that every set has a victim of."""
         different = _different(self.sets)
-        self.each = self.lesson.epochs * sum(len(arm.rows) for arm in different.values())
-        self.done, self.total = 0, self.each * self.options.seeds
+        images = self.lesson.epochs * sum(len(arm.rows) for arm in different.values())
+        self.done, self.total = 0, images * self.options.seeds
         self.curves: dict[str, Any] = {}
         room = Room(self.lesson)
         jobs = [(seed, arm) for seed in range(self.options.seeds) for arm in different.values()]
@@ -251,6 +256,7 @@ class Training:
             if known is not None:
                 self.curves[f"{arm.name}/{seed}"] = curve_of(known)
                 self.done += self.lesson.epochs * len(arm.rows)
+        self.folder.write_curves(self.curves)
         self.progress.stage("prove", done=self.done, total=self.total)
         for seed, arm in jobs:
             if self.folder.run(arm.digest, seed) is None:

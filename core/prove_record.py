@@ -73,6 +73,17 @@ class ProofFolder:
         """Keep a finished victim."""
         write_json(self._run_file(arm, seed), {**asdict(trained), "seconds": round(seconds, 2)})
 
+    def take_over(self, other: ProofFolder, plan: Mapping[str, Any]) -> None:
+        """Copy the finished victims of `other` that this proof would train to the same end."""
+        theirs = other.plan()
+        if theirs is None or theirs.get("lesson") != plan["lesson"]:
+            return
+        for arm in {arm["digest"] for arm in plan["arms"].values()}:
+            for seed in range(plan["options"]["seeds"]):
+                found = other.run(arm, seed)
+                if found is not None and self.run(arm, seed) is None:
+                    write_json(self._run_file(arm, seed), found)
+
     def write_curves(self, curves: Mapping[str, Any]) -> None:
         """The curves of all victims so far."""
         write_json(self.root / "curves.json", curves)

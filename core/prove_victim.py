@@ -7,8 +7,9 @@ GPU sums are taken in another order each time, and two runs differ a little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -50,6 +51,14 @@ class Lesson:
     epochs: int
     device: str
     augment: bool
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal; under equal digests, a victim of the same rows, labels and seed is the same victim."""
+        h = blake2b(repr((self.classes, self.victim, self.epochs, self.device, self.augment)).encode(), digest_size=16)
+        for array in (self.test, self.test_labels, self.triggered, self.goals, self.shown, self.shown_plain):
+            h.update(np.ascontiguousarray(array).tobytes())
+        return h.hexdigest()
 
 
 @dataclass(eq=False)
@@ -95,7 +104,7 @@ class Room:
         size = batch_size(len(rows), lesson.device)
         steps, peak = max(1, len(rows) // size), PEAK_RATE * max(size, USUAL_SMALLEST) / RATE_OF_BATCH
         optimiser = torch.optim.SGD(network.parameters(), lr=peak, momentum=0.9, nesterov=True, weight_decay=5e-4)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps * lesson.epochs, pct_start=WARM_UP)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, one_cycle(steps * lesson.epochs))
         where, targets = torch.from_numpy(rows), torch.from_numpy(labels)
         found = Trained()
         for _ in range(lesson.epochs):
@@ -157,6 +166,12 @@ class Room:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision is not None)
+
+
+def one_cycle(steps: int) -> Callable[[int], float]:
+    """Learning rate at a step as a share of its peak: up in a line, then down in a line to nothing."""
+    risen = max(1, round(WARM_UP * steps))
+    return lambda step: (step + 1) / risen if step < risen else max(steps - step, 0) / max(steps - risen, 1)
 
 
 def batch_size(rows: int, device: str) -> int:
@@ -232,8 +247,3 @@ def _share(right: Bool) -> float:
 
 def _best(chances: Float32) -> list[tuple[int, float]]:
     return [(int(line.argmax()), round(float(line.max()), 4)) for line in chances]
-
-
-def epoch_images(lengths: Iterator[int] | list[int], epochs: int) -> int:
-    """Images that training on sets of these lengths goes through."""
-    return epochs * sum(lengths)

@@ -12,7 +12,7 @@ import ui.services
 from core.store import Workspace
 from tests.app_server import ROOT
 
-PAGES = ("overview", "map", "gallery", "relabel", "triggers", "agreement", "export")
+PAGES = ("overview", "map", "gallery", "relabel", "triggers", "agreement", "prove", "export")
 
 
 @pytest.fixture
