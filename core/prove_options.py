@@ -9,6 +9,8 @@ from core.errors import UserError
 
 VICTIM_NAMES = ("small", "resnet18")
 TRIGGERS = "auto, truth, or a pattern of the scan such as t1"
+# the target of an attack that has one for each class
+SEVERAL = "(one for each class)"
 MOST_SEEDS, MOST_EPOCHS = 20, 1000
 
 

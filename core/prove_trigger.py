@@ -15,13 +15,12 @@ import numpy as np
 from core.attacks import Overlay, find_attack, settings_for
 from core.errors import UserError
 from core.pixels import working_pixels
-from core.prove_options import ProveOptions
+from core.prove_options import SEVERAL, ProveOptions
 from core.prove_stamp import STAMPED, stamp_of
 from core.prove_test import TestSet, trusted
 from core.types import UNLABELLED, Dataset, Finding, Inspection, Int64, Truth, UInt8
 
 HELD_BACK, FEWEST_HELD = 0.3, 4
-SAME_FOR_ALL = "every class"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +149,7 @@ def _mode(values: Int64) -> int:
 
 def _target_name(dataset: Dataset, goals: Int64) -> str:
     found = np.unique(goals)
-    return dataset.classes[found[0]] if len(found) == 1 else SAME_FOR_ALL
+    return dataset.classes[found[0]] if len(found) == 1 else SEVERAL
 
 
 # ---- by a finding

@@ -96,6 +96,7 @@ def _results(inspection, folder, result) -> None:
             st.subheader("The trigger at work")
             draw_examples(folder, plan)
     st.subheader("Again")
+    st.caption("With the same decisions and as many victims, the result above stands; what has been trained is not trained again.")
     _start(inspection, "Train again")
     link("export", "Write the cleansed set")
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.prove_options import SEVERAL
 from core.prove_record import ProofFolder, interval
 from core.prove_victim import usual_epochs
 from core.prove_words import percent, with_interval
@@ -23,10 +24,13 @@ ARM_WORDS = {
 }
 ARM_HELP = {
     "as_given": "the set as it is",
-    "cleansed": "your decisions stand; what nobody decided follows the automatic rule",
+    "cleansed": "your decisions, and the rule for the rest",
     "decided": "your decisions alone",
-    "truth_removed": "everything that is known to be wrong is left out: the best that cleansing could do",
+    "truth_removed": "all that is known to be wrong left out",
 }
+SHORT_WORDS = {"as_given": "as given", "cleansed": "cleansed", "decided": "as you decided", "truth_removed": "truth removed"}
+# the last line lies upon others when cleansing is perfect
+DASHES = {"truth_removed": "dot"}
 COLOURS = {"as_given": "#d1495b", "cleansed": "#2a8c82", "decided": "#d9962b", "truth_removed": "#5b7fb8"}
 PANELS = {"accuracy": "Accuracy on clean test images", "attack_success": "Attack success"}
 # measured on one core, one image of 32 px, forward and back
@@ -54,10 +58,10 @@ def verdict(result: Mapping[str, Any]) -> str:
     )
     if before["attack_success"] is None:
         return f"{accuracy} No attack was tried: {plain(str(result['trigger']['reason']), 300)}."
-    target = plain(str(result["trigger"]["target"]))
+    target = f"“{plain(str(result['trigger']['target']))}”" if result["trigger"]["target"] != SEVERAL else "what the attacker wants"
     return (
-        f"A victim trained on the set as given calls **{percent(before['attack_success'])}** of the images with the trigger “{target}”; "
-        f"after automatic cleansing **{percent(after['attack_success'])}**. {accuracy}"
+        f"With the trigger on them, **{percent(before['attack_success'])}** of images of other classes are called {target} by a victim of the set as given, "
+        f"and **{percent(after['attack_success'])}** after automatic cleansing. {accuracy}"
     )
 
 
@@ -71,7 +75,7 @@ def rows_in_words(result: Mapping[str, Any]) -> list[dict[str, str]]:
             continue
         help_ = ARM_HELP[name]
         if name == "decided" and not arm["decisions"]:
-            help_ = "nothing was decided yet: the same as given"
+            help_ = "nothing was decided yet: as given"
         elif name == "decided":
             help_ += f" ({arm['decisions']:,})"
         rows.append(
@@ -101,7 +105,7 @@ def how_it_was_done(result: Mapping[str, Any]) -> list[str]:
 # ---- curves
 
 
-def curves_figure(curves: Mapping[str, Mapping[str, Sequence[float]]], panel: str, epochs: int, *, dark: bool = False) -> go.Figure:
+def curves_figure(curves: Mapping[str, Mapping[str, Sequence[float]]], panel: str, epochs: int) -> go.Figure:
     """One panel, "accuracy" or "attack_success": the mean over seeds of each training set, its 95 % interval as a band.
 
     curves: "<arm>/<seed>" -> {panel: one value an epoch}; victims at work have fewer values.
@@ -119,7 +123,7 @@ def curves_figure(curves: Mapping[str, Mapping[str, Sequence[float]]], panel: st
             _add_band(figure, bands, COLOURS[arm])
         figure.add_scatter(
             x=at, y=[100 * float(np.mean(found)) for found in values], name=words, mode="lines+markers", marker={"size": 5},
-            line={"color": COLOURS[arm], "width": 2}, hovertemplate=f"{words}, epoch %{{x}}: %{{y:.1f}} %<extra></extra>",
+            line={"color": COLOURS[arm], "width": 2, "dash": DASHES.get(arm, "solid")}, hovertemplate=f"{words}, epoch %{{x}}: %{{y:.1f}} %<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title="epoch", range=[0.8, max(epochs, 2) + 0.2], dtick=max(1, epochs // 10))
     figure.update_yaxes(title="%", range=[-3, 103])
@@ -178,7 +182,7 @@ def _example(pair: NDArray[Any], i: int, plan: Mapping[str, Any], runs: Mapping[
     for name, run in runs.items():
         if run is not None:
             called, chance = run["triggered"][i]
-            lines.append(f"{ARM_WORDS[name].lower()}: **{plain(classes[called], 24)}** ({100 * chance:.0f} %)")
+            lines.append(f"{SHORT_WORDS[name]}: **{plain(classes[called], 24)}** ({100 * chance:.0f} %)")
     st.markdown("  \n".join(lines))
 
 
