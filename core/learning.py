@@ -61,6 +61,7 @@ def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress
 def learning_words(told: Any) -> str:
     """How far a learning is, in words for people."""
     words = f"epoch {told.epoch}" if told.epoch else "drawing views"
+    words += "" if math.isnan(told.loss) else f", loss {told.loss:.2f}"
     words += f", {told.speed:,.0f} views per second" if told.speed else ""
     words += f", neighbours agree on {100 * told.agreement:.1f} %" if not math.isnan(told.agreement) else ""
     return words + (f" – {told.note}" if told.note else "")

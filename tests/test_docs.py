@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = re.findall(r"^\.venv/bin/python -m core (.+)$", README, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [*SCORES, *EMBEDDERS, *ATTACKS, *EXPORTS, "scan", "poison", "evaluate", "export", "cleanse", "prove", "info"])
+@pytest.mark.parametrize("name", [*SCORES, *EMBEDDERS, *ATTACKS, *EXPORTS, "scan", "learn", "poison", "evaluate", "export", "cleanse", "prove", "info"])
 def test_the_readme_names_it(name):
     assert f"`{name}" in README
 

@@ -344,3 +344,12 @@ def test_every_backbone_takes_its_size(name: str, side: int) -> None:
     network = build(name, side, 0, "cpu").eval()
     found = network(torch.rand(2, 3, side, side))
     assert found.shape == (2, 128) and torch.allclose(found.norm(dim=1), torch.ones(2), atol=1e-5)
+
+
+def test_the_curve_is_drawn_from_two_points_on() -> None:
+    from ui.charts import learning_curve
+
+    points = [{"epoch": 1, "agreement": None}, {"epoch": 2, "agreement": 0.5}, {"epoch": 3, "agreement": 0.625}]
+    assert learning_curve({"curve": points[:2]}) is None and learning_curve({}) is None
+    figure = learning_curve({"curve": points})
+    assert figure is not None and list(figure.data[0].x) == [2, 3] and list(figure.data[0].y) == [50.0, 62.5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,28 @@ def suspicion_histogram(inspection: Inspection) -> go.Figure:
     figure.update_yaxes(type="log", title="images", dtick=1)
     figure.update_xaxes(title="suspicion", range=[0, 1])
     return _calm(figure, 300)
+
+
+def learning_curve(found: Mapping[str, Any]) -> go.Figure | None:
+    """How the neighbours' agreement with the given labels grows while an embedder learns; None before two points are known.
+
+    found: what core/learning.py writes.
+    """
+    points = [point for point in found.get("curve", []) if point.get("agreement") is not None]
+    if len(points) < 2:
+        return None
+    figure = go.Figure(
+        go.Scatter(
+            x=[point["epoch"] for point in points],
+            y=[100 * point["agreement"] for point in points],
+            mode="lines+markers",
+            line={"color": CALM},
+            hovertemplate="epoch %{x:.1f}<br>%{y:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="epoch")
+    figure.update_yaxes(title="neighbours agree, %")
+    return _calm(figure, 220)
 
 
 def suspicious_by_class(inspection: Inspection, most: int = 20) -> go.Figure:

@@ -8,6 +8,7 @@ from core.embedders import EMBEDDERS
 from core.errors import UserError
 from core.pipeline import ScanOptions
 from core.progress import STAGE_WORDS, STAGES, State
+from ui.charts import learning_curve
 from ui.services import services
 from ui.state import choose
 from ui.wording import duration, plain, short_name
@@ -50,8 +51,18 @@ def _running(identity: str) -> None:
     words += f", {state.rate:,.0f} per second" if state.rate and not state.message else ""
     words += f", {duration(state.left)} left in this step" if state.left is not None else ""
     left.progress((number - 1 + share) / len(steps), text=words)
+    if state.stage == "train":
+        _curve(identity)
     if right.button("Cancel", key="cancel_scan", width="stretch", help="What is finished is kept; a new scan goes on from there."):
         services().cancel_scan(identity)
+
+
+def _curve(identity: str) -> None:
+    key = services().newest_key(identity)
+    figure = learning_curve(services().learning(key)) if key else None
+    if figure is not None:
+        st.plotly_chart(figure, key="learning_curve", width="stretch", config={"displayModeBar": False})
+        st.caption("How many images have neighbours that agree with their given label. The labels are only looked at to draw this line; nothing is learned from them.")
 
 
 def _show_newest(identity: str) -> None:

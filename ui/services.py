@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from core.errors import UserError
 from core.pipeline import ScanOptions, inspection_of, is_finished, lineage, source_of
@@ -22,7 +22,7 @@ from core.progress import State, alive, read_progress
 from core.prove_record import ProofFolder, proofs_of
 from core.reviews import Reviews
 from core.sources import source_identity
-from core.store import Workspace, default_workspace
+from core.store import Workspace, default_workspace, read_json
 from core.types import Inspection
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,6 +139,11 @@ class AppServices:
         if job.process.returncode == 0:
             return found
         return State("cancelled" if found and found.state == "cancelled" else "failed", "read", message=job.last_line())
+
+    def learning(self, key: str) -> dict[str, Any]:
+        """How the learning of a scan's embedder goes, as core/learning.py writes it; empty where nothing is known."""
+        found = read_json(self.workspace.scan_dir(key) / "learning.json")
+        return found if isinstance(found, dict) else {}
 
     def cancel_scan(self, identity: str) -> None:
         """Ask the running scan of a source to stop; what it has finished stays."""
