@@ -37,12 +37,12 @@ def proof_text(result: Mapping[str, Any]) -> str:
             table.append([words, f"{arm['images']:,}", with_interval(arm, "accuracy"), with_interval(arm, "attack_success")])
     widths = [max(len(line[i]) for line in table) for i in range(4)]
     lines = ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]) for line in table]
-    decisions = result["decided"]["decisions"]
+    decisions, seeds = result["decided"]["decisions"], len(result["as_given"]["seeds"])
     lines += [
         "",
         f"attack: {result['trigger']['words']}",
         f"test: {result['test']['words']}",
-        f"victim: {result['victim']}, {result['training']['epochs']} epochs, {len(result['as_given']['seeds'])} seeds, "
+        f"victim: {result['victim']}, {result['training']['epochs']} epochs, {seeds} {'seed' if seeds == 1 else 'seeds'}, "
         f"on {result['device']}, {result['seconds']:.0f} s of training",
         f"decisions by people: {decisions:,}" + ("" if decisions else " (so that nothing differs from the set as given)"),
     ]

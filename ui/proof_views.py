@@ -97,7 +97,7 @@ def how_it_was_done(result: Mapping[str, Any]) -> list[str]:
     return [
         f"Attack: {plain(str(result['trigger']['words']), 300)}.",
         f"Test images: {plain(str(result['test']['words']), 300)}.",
-        f"Victim: {plain(str(result['victim']))}, {training['side']} px, {training['epochs']} epochs, {seeds} seeds, on {plain(str(result['device']))}{augmented}. "
+        f"Victim: {plain(str(result['victim']))}, {training['side']} px, {training['epochs']} epochs, {seeds} {'seed' if seeds == 1 else 'seeds'}, on {plain(str(result['device']))}{augmented}. "
         "In brackets: the 95 % interval of the mean over seeds (Student’s t).",
     ]
 
