@@ -14,6 +14,8 @@ COMMANDS = (
     ["quality.py"],
     # one rate and one seed: all rates and seeds take hours (python bench/detection.py --resume)
     ["detection.py", "--rates", "1", "--seeds", "1"],
+    ["learning.py"],
+    ["cleansing.py", "--attacks", "badnets,blended", "--poisoned", "500"],
     ["screen.py"],
 )
 

@@ -333,10 +333,16 @@ def test_options_that_cannot_be_are_one_line(options: ScanOptions, words: str) -
     assert words in str(told.value) and "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize(("settings", "words"), [(Settings("cpu", backbone="vgg"), "backbone 'vgg' is not known"), (Settings("cpu", minutes=1.0), "--minutes")])
-def test_backbones_that_cannot_be_are_one_line(settings: Settings, words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        Simclr(settings)
+def test_a_backbone_that_cannot_be_is_one_line() -> None:
+    with pytest.raises(UserError, match="backbone 'vgg' is not known"):
+        Simclr(Settings("cpu", backbone="vgg"))
+
+
+def test_a_budget_of_time_ends_the_learning_on_features(tmp_path: Path) -> None:
+    told: list[Told] = []
+    learner = FeatureLearner(Plan("features", 32, epochs=10**6, minutes=0.05), "cpu")
+    learner.learn(shapes(80)[0], tmp_path, told.append, no_agreement)
+    assert told[-1].share == 1.0 and 0 < told[-1].epoch < 10**6
 
 
 @pytest.mark.parametrize(("name", "side"), [("small", 64), ("resnet18", 32), ("resnet18", 64), ("resnet18", 96)])

@@ -12,6 +12,7 @@ Both outputs side by side are the embedding. Known limit: what `gradients` canno
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.embedders.augment import random_views
+from core.embedders.augment import Strength, random_views
 from core.embedders.base import Settings
 from core.embedders.contrast_loss import nt_xent
 from core.embedders.contrast_training import Agreement, Hear, Plan, Told, generator_of, read_tensors, save_tensors
 from core.embedders.gradients import GRIDS, ORIENTATIONS, WEIGHTS, WORDS, Gradients
 from core.types import Float32, UInt8
 
-VIEWS = 12
+VIEWS = 20
 LEARNING_ROWS = 20_000
 AXES = 800
 KEPT = 512
@@ -43,8 +44,13 @@ DECAY = 1e-2
 # share of inputs left out of each view, against learning the few views by heart
 HOLES = 0.1
 PIECE = 256
-# of the whole time, seen on two cores: drawing views and embedding them
+# of the whole time, seen on two cores: drawing views and embedding them; of a budget, the most
 VIEWS_SHARE = 0.6
+FEWEST_VIEWS = 4
+WARM_UP = 0.1
+CURVE_POINTS = 10
+# hand-made features see through much already: stronger views, which networks need, taught less
+STRENGTH = Strength(least_area=0.4, colour=0.3, hue=0.03, jittered=1.0, grey=0.15, blurred=0.2)
 
 Tensor = torch.Tensor
 
@@ -61,18 +67,18 @@ class FeatureLearner:
 
     def learn(self, images: UInt8, folder: Path, hear: Hear, agreement: Agreement) -> list[dict[str, float]]:
         """Learn, from what `folder` holds already onward; returns the curve. Writes views, and the result's tensors."""
-        began = time.monotonic()
         rows = np.unique(np.linspace(0, len(images) - 1, min(LEARNING_ROWS, len(images))).astype(np.int64))
+        self.clock = _Clock(self.plan.minutes)
         raw = self._raw(images[rows])
         mean, matrix = _axes(raw)
         self.state = {"mean": mean, "matrix": matrix}
         own = (raw - mean) @ matrix
-        views = torch.stack([self._view(images[rows], v, folder, began, hear) for v in range(VIEWS)])
+        views = self._views(images[rows], folder, hear)
         steady = _steady_axes(own, views)
         self.state["matrix"] = matrix @ steady
         # what follows sees the steady directions only
         own, views = own @ steady, torch.stack([view.float() @ steady for view in views])
-        curve = self._descend(own, views, rows, folder, began, hear, agreement)
+        curve = self._descend(own, views, rows, hear, agreement)
         for left in folder.glob("views-*.pt"):
             left.unlink()
         return curve
@@ -83,61 +89,74 @@ class FeatureLearner:
         ]
         return torch.from_numpy(np.concatenate(parts))
 
-    def _view(self, images: UInt8, number: int, folder: Path, began: float, hear: Hear) -> Tensor:
-        """One random view of every image, along the axes, float16 (m, AXES'); kept until the learning is done."""
-        place = folder / f"views-{number}.pt"
-        known = read_tensors(place)
-        if known is not None and known.get("seed") == self.plan.seed and len(known["views"]) == len(images):
-            return torch.as_tensor(known["views"])
+    def _views(self, images: UInt8, folder: Path, hear: Hear) -> Tensor:
+        """VIEWS random views of every image, along the axes, float16 (v, m, a); fewer where the budget of time asks for it."""
+        found: list[Tensor] = []
+        while len(found) < VIEWS and not (len(found) >= FEWEST_VIEWS and self.clock.share() >= VIEWS_SHARE):
+            place = folder / f"views-{len(found)}.pt"
+            known = read_tensors(place)
+            if known is not None and known.get("seed") == self.plan.seed and len(known["views"]) == len(images):
+                self.clock.add(float(known["seconds"]))
+                found.append(torch.as_tensor(known["views"]))
+                continue
+            began = self.clock.spent()
+            found.append(self._view(images, len(found), hear))
+            save_tensors(place, {"seed": self.plan.seed, "views": found[-1], "seconds": self.clock.spent() - began})
+        return torch.stack(found)
+
+    def _view(self, images: UInt8, number: int, hear: Hear) -> Tensor:
         parts = []
         for start in range(0, len(images), PIECE):
             chosen = torch.from_numpy(images[start : start + PIECE]).to(self.device)
-            seen = random_views(chosen, generator_of(self.plan.seed, 2 + number, start))
+            seen = random_views(chosen, generator_of(self.plan.seed, 2 + number, start), STRENGTH)
             as_pixels = (seen * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
             parts.append(((self._raw(as_pixels) - self.state["mean"]) @ self.state["matrix"]).half())
-            done = (number + (start + len(chosen)) / len(images)) / VIEWS
-            spent = time.monotonic() - began
-            left = spent / max(done * VIEWS_SHARE, 1e-3) - spent
-            hear(Told(done * VIEWS_SHARE, 0, float("nan"), done * VIEWS * len(images) / spent, left, float("nan")))
-        views = torch.cat(parts)
-        save_tensors(place, {"seed": self.plan.seed, "views": views})
-        return views
+            done, spent = (number + (start + len(chosen)) / len(images)) / VIEWS, self.clock.spent()
+            share = max(done * VIEWS_SHARE, self.clock.share())
+            hear(Told(min(share, 1.0), 0, float("nan"), done * VIEWS * len(images) / spent, spent / share - spent, float("nan")))
+        return torch.cat(parts)
 
-    def _descend(
-        self, own: Tensor, views: Tensor, rows: Any, folder: Path, began: float, hear: Hear, agreement: Agreement
-    ) -> list[dict[str, float]]:
+    def _descend(self, own: Tensor, views: Tensor, rows: Any, hear: Hear, agreement: Agreement) -> list[dict[str, float]]:
         head = self.head = _head(own.shape[1], self.plan.seed).to(self.device)
         batch = min(BATCH, len(own))
         steps_an_epoch = max(1, len(own) // batch)
-        steps = self.plan.epochs * steps_an_epoch
         optimiser = torch.optim.AdamW(head.parameters(), lr=PEAK_RATE, weight_decay=DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps, pct_start=0.1)
         curve: list[dict[str, float]] = []
-        views, start = views.to(self.device), time.monotonic()
-        for step in range(steps):
-            draws = generator_of(self.plan.seed, 1, step)
-            which = torch.randperm(len(own), generator=draws)[:batch]
-            first = torch.randint(0, VIEWS, (batch,), generator=draws)
-            second = (first + torch.randint(1, VIEWS, (batch,), generator=draws)) % VIEWS
-            head.train()
-            shown = torch.cat([views[first, which], views[second, which]])
-            holes = torch.rand(shown.shape, generator=draws).to(self.device) < HOLES
-            projected = head(shown.masked_fill(holes, 0.0))
-            loss = nt_xent(nn.functional.normalize(projected, dim=1), TEMPERATURE)
+        views, step = views.to(self.device), 0
+        # a budget that the views have used up still leaves a tenth of itself
+        began, gone, loss = self.clock.spent(), min(self.clock.share(), 0.9), torch.zeros(())
+        while True:
+            share = (self.clock.share() - gone) / (1 - gone) if self.plan.minutes else step / (self.plan.epochs * steps_an_epoch)
+            share = share if step else 0.0
+            for group in optimiser.param_groups:
+                group["lr"] = PEAK_RATE * min(1.0, share / WARM_UP + 0.01) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+            if share >= min(1.0, (len(curve) + 1) / CURVE_POINTS):
+                self.state["centre"] = self._bent(own).mean(0)
+                spent = self.clock.spent()
+                point = {"epoch": step / steps_an_epoch, "loss": float(loss.detach()), "speed": 2 * batch * step / (spent - began)}
+                curve.append({**point, "seconds": spent, "agreement": agreement(self._embedded(own), rows)})
+                whole, left = VIEWS_SHARE + (1 - VIEWS_SHARE) * min(share, 1.0), (spent - began) * (1 / share - 1)
+                hear(Told(whole, step // steps_an_epoch, point["loss"], point["speed"], max(left, 0.0), curve[-1]["agreement"]))
+            if share >= 1.0:
+                break
+            loss = self._loss(head, views, batch, step)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            schedule.step()
-            if (step + 1) % (steps_an_epoch * max(1, self.plan.epochs // 10)) == 0 or step + 1 == steps:
-                self.state["centre"] = self._bent(own).mean(0)
-                found = agreement(self._embedded(own), rows)
-                spent, speed = time.monotonic() - began, 2 * batch * (step + 1) / (time.monotonic() - start)
-                epoch = (step + 1) // steps_an_epoch
-                curve.append({"epoch": epoch, "loss": float(loss.detach()), "speed": speed, "seconds": spent, "agreement": found})
-                left = (time.monotonic() - start) * (steps - step - 1) / (step + 1)
-                hear(Told(VIEWS_SHARE + (1 - VIEWS_SHARE) * (step + 1) / steps, epoch, float(loss.detach()), speed, left, found))
+            step += 1
         self.state["head"] = head.state_dict()
         return curve
+
+    def _loss(self, head: nn.Module, views: Tensor, batch: int, step: int) -> Tensor:
+        """The loss of one batch: two views of each of its images, with holes."""
+        draws, count = generator_of(self.plan.seed, 1, step), len(views)
+        which = torch.randperm(views.shape[1], generator=draws)[:batch]
+        first = torch.randint(0, count, (batch,), generator=draws)
+        second = (first + torch.randint(1, count, (batch,), generator=draws)) % count
+        head.train()
+        shown = torch.cat([views[first, which], views[second, which]])
+        holes = torch.rand(shown.shape, generator=draws).to(self.device) < HOLES
+        return nt_xent(nn.functional.normalize(head(shown.masked_fill(holes, 0.0)), dim=1), TEMPERATURE)
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what an earlier learning found."""
@@ -168,6 +187,23 @@ class FeatureLearner:
         """The two blocks side by side, each of unit length."""
         blocks = (along[:, :LINEAR], self._bent(along) - self.state["centre"])
         return np.asarray(torch.cat([nn.functional.normalize(block, dim=1) for block in blocks], 1).numpy(), dtype=np.float32)
+
+
+class _Clock:
+    """Seconds that the learning has taken, those of an earlier attempt included, and their share of the budget."""
+
+    def __init__(self, minutes: float) -> None:
+        self.budget, self.began, self.before = 60 * minutes, time.monotonic(), 0.0
+
+    def add(self, seconds: float) -> None:
+        self.before += seconds
+
+    def spent(self) -> float:
+        return max(time.monotonic() - self.began + self.before, 1e-6)
+
+    def share(self) -> float:
+        """0…1 and more; 0 without a budget."""
+        return self.spent() / self.budget if self.budget else 0.0
 
 
 def _head(width: int, seed: int) -> nn.Module:

@@ -47,8 +47,6 @@ class Simclr:
             raise UserError(f"backbone '{backbone}' is not known", f"choose one of: {', '.join(CHOICES)}")
         if backbone == "auto":
             backbone = "resnet18" if self.device == "cuda" else FEATURES
-        if backbone == FEATURES and settings.minutes:
-            raise UserError("--minutes does not go with the backbone 'features'", "it takes the time that its epochs take", "use --epochs")
         self.batch_size = 1024 if self.device == "cuda" else 256
         epochs = settings.epochs or EPOCHS.get(backbone, USUAL_EPOCHS)
         self.plan = Plan(backbone, 32, settings.seed, epochs, settings.minutes, batch=settings.batch or (1024 if self.device == "cuda" else 256))

@@ -44,23 +44,21 @@ def _turn(group: Tensor) -> Tensor:
     return turn
 
 
-def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor) -> tuple[Pursued, Separation]:
+def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor) -> Pursued:
     """A few more turns in which each row weighs what it likely carries, for a pattern that has been found already.
 
     within (n,): 0…1, what a row may weigh at most, see `pursue`.
     """
     turn, centre = _turn(group), rest.mean(0)
     halves = (group[turn], group[~turn])
-    split = _split(found)
     for _ in range(POLISH_ROUNDS):
-        weights = torch.from_numpy(split.chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
+        weights = torch.from_numpy(_split(found).chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
         weights = weights * within[:, None]
         if min(float(weights[turn].sum()), float(weights[~turn].sum())) < 2:
             break
         directions = [_direction(h, w, centre) for h, w in zip(halves, (weights[turn], weights[~turn]), strict=True)]
         found = _result(found.seed, turn, directions, [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)], 0)
-        split = _split(found)
-    return found, split
+    return found
 
 
 def _split(found: Pursued) -> Separation:

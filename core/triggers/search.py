@@ -10,7 +10,7 @@ import torch
 
 from core.triggers.judge import Candidate, coarse, content_shares, likeness, more_doubted
 from core.triggers.picture import MATCHES, draw
-from core.triggers.pursuit import polish, pursue
+from core.triggers.pursuit import Pursued, polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
 from core.triggers.separation import separate, valley
 from core.triggers.spaces import Space, energy_space, fine_space, plain_space, whitener, window_space
@@ -148,17 +148,22 @@ def _of_class(
     # a guess among doubted rows stays among them, every other may gather the whole class
     within = torch.stack([w if name == "doubted" else torch.ones_like(w) for w, name in zip(weights, names, strict=True)], 1)
     for k, result in enumerate(pursue(group, rest, torch.stack(weights, 1), names, within)):
-        split = separate(result.scores.double().cpu().numpy(), result.rest.double().cpu().numpy())
-        carries = result.scores.cpu().numpy() >= split.threshold
-        doubted = label != EVERY and more_doubted(material.doubted[rows], carries)
-        candidate = Candidate(label, space.name, rows, result, split, 0.0, usual, doubted)
-        if candidate.stands_apart():
-            result, split = polish(group, rest, result, within[:, k])
-            candidate = replace(candidate, found=result, split=split)
+        candidate = _candidate(material, space, label, rows, result, usual)
+        # a slight pattern on many doubted rows stands apart only once every row weighs what it likely carries
+        if names[k] == "doubted" or candidate.stands_apart():
+            candidate = _candidate(material, space, label, rows, polish(group, rest, result, within[:, k]), usual)
         if candidate.stands_apart() and not (label == EVERY and _one_class(material, candidate)):
             alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
             found.append(replace(candidate, alike=alike))
     return found
+
+
+def _candidate(material: Material, space: Space, label: int, rows: Int64, found: Pursued, usual: float) -> Candidate:
+    """What pursuit or polishing found, with how it parts the class's rows."""
+    split = separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy())
+    carries = found.scores.cpu().numpy() >= split.threshold
+    doubted = label != EVERY and more_doubted(material.doubted[rows], carries)
+    return Candidate(label, space.name, rows, found, split, 0.0, usual, doubted)
 
 
 def _one_class(material: Material, candidate: Candidate) -> bool:
