@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from core import cli
+from core.progress_line import ProgressLine
 
 
 def add_learn(commands: Any) -> None:
@@ -39,7 +40,7 @@ def _learn(chosen: argparse.Namespace) -> None:
     workspace = cli._workspace(chosen)
     first = int(os.environ.get("RANK", 0)) == 0
     # under torchrun every process learns, one speaks
-    progress = Progress(None, cli.ProgressLine(sys.stderr) if first else None)
+    progress = Progress(None, ProgressLine(sys.stderr) if first else None)
     progress.stage("read")
     dataset = open_dataset(chosen.source, allow_outside=chosen.allow_outside, workspace=workspace if first else None)
     file = workspace.scan_dir(scan_key(dataset, recipe)) / "learning.json"

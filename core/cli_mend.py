@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core import cli
+from core.progress_line import ProgressLine
 
 
 def add_cleanse(commands: Any) -> None:
@@ -55,7 +56,7 @@ def _prove(chosen: argparse.Namespace) -> None:
         plain = ["--allow-outside"] if chosen.allow_outside else []
         scan = cli._parser().parse_args(["scan", "--device", chosen.device, *plain, "--", chosen.source])
         key = cli._scan_now(scan, workspace)
-    result = prove(key, options, workspace, listener=proof_line(cli.ProgressLine(sys.stderr)))
+    result = prove(key, options, workspace, listener=proof_line(ProgressLine(sys.stderr)))
     cli._print(result if chosen.json else proof_text(result))
 
 

@@ -20,7 +20,7 @@ ONLY_IN = {
 }
 # the layers of the house, from the ground; a file may import its own layer's fellows only where that is said
 GROUND = {"", "types", "errors"}
-ABOVE_ROOMS = {"pipeline", "stages", "scan_options", "analysis", "inspections", "findings_file", "embedding", "learning", "progress", "summary", "store", "cli", "cli_mend", "cli_learn", "cleanse", "prove", "__main__"}
+ABOVE_ROOMS = {"pipeline", "stages", "scan_options", "analysis", "inspections", "findings_file", "embedding", "learning", "progress", "progress_line", "summary", "store", "cli", "cli_mend", "cli_learn", "cleanse", "prove", "__main__"}
 PROOF = ("arms", "options", "record", "stamp", "test", "trigger", "victim", "words")
 SHARED_ROOMS = {"reviews_file": "reviews", "reviews_checks": "reviews", "report_page": "report", "shortlists": "neighbours", "probe_net": "probe", **{f"prove_{part}": "prove" for part in PROOF}}
 NEIGHBOURLY = {("export", "report"), ("report", "export")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import socket
@@ -15,8 +16,10 @@ import numpy as np
 import pytest
 import torch
 from attack_toys import make_dataset
+from PIL import Image
 from torch import nn
 
+from core.cli import main
 from core.embedders import contrast_training
 from core.embedders.augment import Strength, _blur, _turns, random_views
 from core.embedders.base import Settings
@@ -359,3 +362,36 @@ def test_the_curve_is_drawn_from_two_points_on() -> None:
     assert learning_curve({"curve": points[:2]}) is None and learning_curve({}) is None
     figure = learning_curve({"curve": points})
     assert figure is not None and list(figure.data[0].x) == [2, 3] and list(figure.data[0].y) == [50.0, 62.5]
+
+
+# ---- the command line
+
+
+def folder_of_shapes(root: Path, n: int = 48) -> Path:
+    images, kinds = shapes(n)
+    for row, (image, kind) in enumerate(zip(images, kinds, strict=True)):
+        place = root / f"kind{kind}" / f"{row:03d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place)
+    return root
+
+
+def test_what_the_command_learned_is_what_a_scan_embeds_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = str(folder_of_shapes(tmp_path / "set"))
+    options = ["--embedder", "simclr", "--backbone", "small", "--epochs", "1", "--batch", "16", "--device", "cpu"]
+    place = ["--workspace", str(tmp_path / "workspace"), "--json"]
+    assert main(["learn", source, *options[2:], *place]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["curve"][-1]["epoch"] == 1 and said["key"].startswith("simclr-")
+    assert main(["scan", source, *options, "--k", "5", *place]) == 0
+    heard = capsys.readouterr()
+    assert "embedding images" in heard.err and "learning from the images" not in heard.err
+    scan = json.loads(heard.out)["key"]
+    vectors = np.load(tmp_path / "workspace" / "scans" / scan / "vectors.npy")
+    assert vectors.shape == (48, 256) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_an_embedder_that_learns_nothing_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["learn", "demo", "--embedder", "gradients", "--workspace", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "embedder 'gradients' does not learn from a set" in said and said.count("\n") == 1
