@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.triggers import Mined, mine
+from core.triggers.search import with_doubt
 from tests.trigger_toys import CLASSES, SIDE, Toy, add, checker, pictures, stamp, wave
 
 TARGET = 1
@@ -181,3 +182,13 @@ def test_sets_that_hold_nothing_to_search(case):
     found = mined(toy)
     assert found.findings == ()
     assert np.isfinite(found.chance).all()
+
+
+def test_doubt_is_evidence_under_wrong_labels_and_none_under_right_ones():
+    chance = np.array([0.4] * 10 + [0.01] * 200 + [0.99] * 40)
+    wrong = np.array([True] * 5 + [False] * 5 + [False] * 180 + [True] * 20 + [True] * 40)
+    found = with_doubt(chance, wrong)
+    assert found[:5].min() > 0.5 > found[5:10].max()
+    assert (np.diff(found[[0, 210]]) > 0).all()
+    alike = np.arange(250) % 2 == 0
+    assert np.abs(with_doubt(chance, alike) - chance).max() < 0.1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.triggers.judge import Candidate, coarse, content_shares, likeness, more_doubted
 from core.triggers.picture import MATCHES, draw
@@ -27,6 +28,7 @@ MORE = 1.25
 EVERY = -1  # the label of a pattern that goes with wrong labels of any class
 ONE_CLASS = 0.7
 WHOLE = 0.9
+DOUBT_ROUNDS = 3
 
 Progress = Callable[[int, int], None]
 
@@ -149,10 +151,11 @@ def _of_class(
     within = torch.stack([w if name == "doubted" else torch.ones_like(w) for w, name in zip(weights, names, strict=True)], 1)
     for k, result in enumerate(pursue(group, rest, torch.stack(weights, 1), names, within)):
         candidate = _candidate(material, space, label, rows, result, usual)
+        apart = candidate.stands_apart()
         # a slight pattern on many doubted rows stands apart only once every row weighs what it likely carries
-        if names[k] == "doubted" or candidate.stands_apart():
+        if apart or names[k] == "doubted":
             candidate = _candidate(material, space, label, rows, polish(group, rest, result, within[:, k]), usual)
-        if candidate.stands_apart() and not (label == EVERY and _one_class(material, candidate)):
+        if candidate.stands_apart() and (apart or candidate.doubted) and not (label == EVERY and _one_class(material, candidate)):
             alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
             found.append(replace(candidate, alike=alike))
     return found
@@ -240,9 +243,10 @@ def _finding(
     scores = _scores_of_all(material, space, group)
     chance = np.zeros(len(material.labels), np.float32)
     for c in group:
-        chance[c.rows] = np.maximum(chance[c.rows], c.chance)
         on = material.labels == c.label if c.label != EVERY else material.labels >= 0
-        chance[on] = np.maximum(chance[on], c.split.chance(scores[on].astype(np.float64)))
+        for place, found in ((c.rows, c.chance), (np.flatnonzero(on), c.split.chance(scores[on].astype(np.float64)))):
+            known = found if c.label == EVERY else with_doubt(found, material.doubted[place])
+            chance[place] = np.maximum(chance[place], known)
     rows = np.flatnonzero(chance >= 0.5)
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     other = np.setdiff1d(np.flatnonzero(scores >= best.split.threshold), rows)
@@ -272,6 +276,23 @@ def _finding(
         contradicted=float(against.mean()) if len(against) else 0.0,
     )
     return finding, chance
+
+
+def with_doubt(chance: NDArray[np.floating], doubted: Bool) -> Float32:
+    """P(carries) of a class's rows, given too whether content doubts their label; float32 (m,).
+
+    Under wrong labels nearly all carriers are doubted and few other rows, so doubt is evidence; under right labels both
+    are doubted alike and nothing changes. How much it weighs is read from the class itself, by expectation–maximisation.
+    """
+    odds = np.clip(chance, 1e-9, 1 - 1e-9) / (1 - np.clip(chance, 1e-9, 1 - 1e-9))
+    found = chance.astype(np.float64)
+    for _ in range(DOUBT_ROUNDS):
+        # one row of each kind is added, so that no share is 0 or 1
+        of_carriers = ((found * doubted).sum() + 1) / (found.sum() + 2)
+        of_others = (((1 - found) * doubted).sum() + 1) / ((1 - found).sum() + 2)
+        weight = np.where(doubted, of_carriers / of_others, (1 - of_carriers) / (1 - of_others))
+        found = odds * weight / (1 + odds * weight)
+    return found.astype(np.float32)
 
 
 def _in_order(places: np.ndarray, count: int) -> np.ndarray:  # type: ignore[type-arg]
