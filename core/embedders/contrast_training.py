@@ -120,6 +120,7 @@ class Training:
             share = self._share()
             if share >= min(1.0, (len(self.curve) + 1) / CURVE_POINTS):
                 self._note(float(loss), seen / max(now - began, 1e-6))
+                began += time.monotonic() - now
             elif now - told > 0.5:
                 told = now
                 self._tell(float(loss), seen / max(now - began, 1e-6))
@@ -127,6 +128,8 @@ class Training:
                 kept = now
                 self.save()
         self.save()
+        if self.world > 1:
+            dist.destroy_process_group()
         return self.network
 
     def _wrapped(self) -> nn.Module:
@@ -208,7 +211,7 @@ class Training:
         return self.spent / share * max(1 - share, 0.0)
 
     def _note(self, loss: float, speed: float) -> None:
-        """A point of the curve, with the neighbours' agreement; the time that this takes is not charged to the plan's."""
+        """A point of the curve, with the neighbours' agreement; the time that this takes is not charged to the plan."""
         agreement = float("nan")
         if self.rank == 0:
             rows = np.unique(np.linspace(0, len(self.images) - 1, min(MONITORED, len(self.images))).astype(np.int64))
