@@ -5,10 +5,11 @@ python bench/cleansing.py --gpu              GPU form: 50,000 images, simclr wit
 python bench/cleansing.py --tiny             600 images, minutes on a CPU: shows that every step runs, says nothing of quality
 
 Works in slices: with --slice-minutes 10 it stops after ten minutes (exit code 3: call it again, it goes on where it
-stopped; 0: all done). Every case runs through the command line as a user would: poison, scan, cleanse --auto, prove.
+stopped; 0: all done). Every case runs through the command line as a user would: poison, scan, prove (whose second training
+set is what cleanse --auto writes). Other options make other cases; one that could not run is tried again.
 Columns: kNN accuracy of the embedding (true labels, 20 neighbours, the row itself left out), share of poison that the
 proposals relabel or exclude and share of clean rows that they do, share of relabelled poison that got its true label,
-accuracy and attack success as given, cleansed and with the truth removed, minutes, peak memory of the scan.
+accuracy and attack success as given, cleansed and with the truth removed, minutes, peak memory of the scan on the host.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,6 @@ ATTACKS = ("badnets", "blended", "sig", "wanet", "clean_label", "all_to_all")
 POISONED = (500, 5000)
 WHOLE = 50_000
 AGAIN = 3
-STEPS = ("poison", "scan", "cleanse", "prove")
-WIDTH = 12
 
 
 def options() -> argparse.Namespace:
@@ -70,6 +70,9 @@ class Bench:
         self.chosen, self.data = chosen, data_folder()
         self.ends = time.monotonic() + 60 * chosen.slice_minutes if chosen.slice_minutes else float("inf")
         self.out = chosen.out.resolve()
+        matter = {name: getattr(chosen, name) for name in ("images", "minutes", "seeds", "epochs", "victim", "device", "tiny")}
+        # what the figures depend on names their file
+        self.named = blake2b(json.dumps(matter, sort_keys=True).encode(), digest_size=4).hexdigest()
         (self.out / "cases").mkdir(parents=True, exist_ok=True)
         self.source = self._first_rows("cifar10-train.parquet", chosen.images)
         self.test = self._first_rows("cifar10-test.parquet", 0 if not chosen.images else max(1000, chosen.images // 5))
@@ -122,11 +125,12 @@ class Bench:
     def case(self, attack: str, poisoned: int, embedder: str) -> dict[str, Any]:
         """All steps of one case; steps that an earlier slice has done take no time again but keep theirs on record."""
         c = self.chosen
-        record = self.out / "cases" / f"{attack}-{poisoned}-{embedder}.json"
+        record = self.out / "cases" / f"{attack}-{poisoned}-{embedder}-{self.named}.json"
         found: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {"attack": attack, "poisoned": poisoned, "embedder": embedder}
-        if found.get("done") or "not_run" in found:
+        if found.get("done"):
             return found
-        made = self.out / "sets" / f"{attack}-{poisoned}"
+        found.pop("not_run", None)
+        made = self.out / "sets" / f"{attack}-{poisoned}-{c.images or 'all'}"
         learning = ["--embedder", embedder, "--device", c.device]
         if embedder == "simclr" and c.minutes:
             learning += ["--minutes", str(c.minutes)]

@@ -1,4 +1,4 @@
-"""The command `learn`: the learning of an embedder by itself, which several GPUs or machines can share."""
+"""The command `learn`: the learning of an embedder by itself, which several GPUs can share (several machines, where the workspace is on a disk that they share)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _learn(chosen: argparse.Namespace) -> None:
     dataset = open_dataset(chosen.source, allow_outside=chosen.allow_outside, workspace=workspace if first else None)
     file = workspace.scan_dir(scan_key(dataset, recipe)) / "learning.json"
     model = entry.load(options.settings())
-    learn(dataset, model, workspace, progress, file if first else None)
+    learn(dataset, model, workspace, progress, file if first else None, together=int(os.environ.get("WORLD_SIZE", 1)) > 1)
     if first:
         found = read_json(file) or {}
         cli._print({"key": model.key, **found} if chosen.json else _text(found, chosen.source))
@@ -56,4 +56,5 @@ def _text(found: dict[str, Any], source: str) -> str:
         return f"this set was learned from before; see it: python -m core scan {source} --embedder simclr"
     last = found["curve"][-1]
     agree = "" if last["agreement"] is None else f"; neighbours agree with the given labels on {100 * last['agreement']:.1f} %"
-    return f"learned in {last['seconds']:.0f} s, {last['epoch']:g} epochs, {last['speed']:,.0f} views per second{agree}"
+    notes = "".join(f"\nnote: {note}" for note in found.get("notes", []))
+    return f"learned in {last['seconds']:.0f} s, {last['epoch']:g} epochs, {last['speed']:,.0f} altered images per second{agree}{notes}"

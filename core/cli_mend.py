@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core import cli
+from core.errors import UserError
 from core.progress_line import ProgressLine
 
 
@@ -42,15 +43,18 @@ def add_prove(commands: Any) -> None:
 
 
 def _prove(chosen: argparse.Namespace) -> None:
-    from core.pipeline import newest_scan
+    from core.pipeline import newest_scan, source_of
     from core.prove import prove
     from core.prove_options import ProveOptions
     from core.prove_words import proof_line, proof_text
+    from core.sources import source_identity
 
     workspace = cli._workspace(chosen)
     options = ProveOptions(chosen.test, chosen.seeds, chosen.epochs, chosen.minutes, chosen.victim, chosen.trigger, chosen.device, chosen.allow_outside)
     options.check()
     key = chosen.scan or newest_scan(workspace, chosen.source)
+    if chosen.scan and source_of(workspace, chosen.scan).identity != source_identity(chosen.source):
+        raise UserError(f"scan {chosen.scan} is of another source", "a scan of SOURCE", "leave --scan out to use the newest")
     if key is None:
         # --epochs and --minutes of a scan mean another thing than those of a victim
         plain = ["--allow-outside"] if chosen.allow_outside else []

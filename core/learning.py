@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
+import time
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -14,55 +14,79 @@ import torch
 
 from core.pixels import working_pixels, working_side
 from core.progress import Progress
-from core.store import Workspace, write_json
+from core.store import Workspace, read_json, remove_temporaries, write_json
 from core.types import UNLABELLED, Dataset, Float32, Int64
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.1
 # the progress file counts whole steps; a share of work is told in these
 PARTS = 10_000
+WRITE_SECONDS = 1.0
 
 
-def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress, file: Path | None) -> None:
+def learn(
+    dataset: Dataset, model: Any, workspace: Workspace, progress: Progress, file: Path | None, *, together: bool = False
+) -> None:
     """Bind `model` to the set and let it learn, unless the workspace holds what it learned before.
 
     Progress is stage "train". `file` gets the curve and the latest figures as JSON, for whoever watches; None writes nothing.
+    together: this is one of the processes of one learning, as torchrun starts them.
     """
     folder = workspace.features_dir(model.bind(dataset.image_digests, working_side(dataset)))
     if model.known(folder):
         return
     folder.mkdir(parents=True, exist_ok=True)
     # two scans of one set, by two people, learn once; the processes of one learning go together
-    together = int(os.environ.get("WORLD_SIZE", 1)) > 1
-    with nullcontext() if together else workspace.locked_features(folder):
+    with nullcontext() if together else workspace.locked_folder(folder):
         if model.known(folder):
             return
-        progress.stage("train")
-        pixels = working_pixels(dataset, model.plan.side)
-        curve: list[dict[str, Any]] = []
-        notes: list[str] = []
-
-        def hear(told: Any) -> None:
-            progress.update(int(told.share * PARTS), PARTS, words=learning_words(told))
-            if told.note and told.note not in notes:
-                notes.append(told.note)
-            if not math.isnan(told.agreement):
-                point = {key: value for key, value in asdict(told).items() if key != "note"}
-                if not curve or curve[-1]["agreement"] != told.agreement:
-                    curve.append(point)
-            if file is not None:
-                write_json(file, {"latest": _finite(asdict(told)), "curve": [_finite(p) for p in curve], "notes": notes})
-
-        found = model.learn(pixels, folder, hear, lambda vectors, rows: agreement(vectors, dataset.labels[rows]))
         if file is not None:
-            write_json(file, {"curve": [_finite(p) for p in found], "notes": notes, "key": model.key})
+            remove_temporaries(folder)
+        pixels = working_pixels(dataset, model.plan.side)
+        watch = _Watch(progress, file)
+        found = model.learn(pixels, folder, watch.hear, lambda vectors, rows: agreement(vectors, dataset.labels[rows]), together=together)
+        watch.finish(found, model.key)
+
+
+class _Watch:
+    """Hears how a learning goes and tells it on: as progress, and as the file with its curve."""
+
+    def __init__(self, progress: Progress, file: Path | None) -> None:
+        self.progress, self.file = progress, file
+        before = (read_json(file) if file is not None else None) or {}
+        # of a learning that was stopped the curve so far is known
+        self.curve: list[dict[str, Any]] = list(before.get("curve", []))
+        self.notes: list[str] = list(before.get("notes", []))
+        self.begun, self.written = False, 0.0
+
+    def hear(self, told: Any) -> None:
+        done, news = int(told.share * PARTS), False
+        if not self.begun:
+            self.begun = True
+            self.progress.stage("train", done=done, total=PARTS)
+        self.progress.update(done, PARTS, words=learning_words(told))
+        if told.note and told.note not in self.notes:
+            self.notes.append(told.note)
+            news = True
+        if not math.isnan(told.agreement) and all(told.epoch > p["epoch"] for p in self.curve):
+            self.curve.append(_finite({key: value for key, value in asdict(told).items() if key != "note"}))
+            news = True
+        if self.file is not None and (news or time.monotonic() - self.written > WRITE_SECONDS):
+            self.written = time.monotonic()
+            write_json(self.file, {"latest": _finite(asdict(told)), "curve": self.curve, "notes": self.notes})
+
+    def finish(self, curve: list[dict[str, float]], key: str) -> None:
+        if self.file is not None:
+            write_json(self.file, {"curve": [_finite(p) for p in curve], "notes": self.notes, "key": key})
 
 
 def learning_words(told: Any) -> str:
     """How far a learning is, in words for people."""
-    words = f"epoch {told.epoch}" if told.epoch else "drawing views"
-    words += "" if math.isnan(told.loss) else f", loss {told.loss:.2f}"
-    words += f", {told.speed:,.0f} views per second" if told.speed else ""
+    if math.isnan(told.loss):
+        words = "making altered copies of the images"
+    else:
+        words = f"epoch {told.epoch + 1}, loss {told.loss:.2f}"
+    words += f", {told.speed:,.0f} altered images per second" if told.speed else ""
     words += f", neighbours agree on {100 * told.agreement:.1f} %" if not math.isnan(told.agreement) else ""
     return words + (f" – {told.note}" if told.note else "")
 

@@ -107,6 +107,7 @@ def scan(
         progress.move_to(folder / "progress.json")
         write_json(folder / "source.json", {"identity": identity, "allow_outside": options.allow_outside})
         write_json(folder / "recipe.json", asdict(recipe))
+        write_json(folder / "options.json", asdict(options))
         try:
             Stages(dataset, recipe, options, workspace, key, progress).run()
         except (Cancelled, KeyboardInterrupt):

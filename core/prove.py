@@ -178,12 +178,20 @@ def _timed(lesson: Lesson, sets: list[Arm], options: ProveOptions) -> Lesson:
     if options.minutes is None or options.epochs is not None:
         return lesson
     rows = np.resize(sets[0].rows, TRIAL_STEPS_IMAGES)
-    room = Room(replace(lesson, epochs=1))
-    started = time.monotonic()
-    room.train(rows, np.resize(sets[0].labels, len(rows)), 0, lambda found, images, ended: None)
-    each = (time.monotonic() - started) / len(rows)
-    images = options.seeds * sum(len(arm.rows) for arm in _different(sets).values())
-    return replace(lesson, epochs=int(np.clip(options.minutes * 60 / (each * images), 1, lesson.epochs)))
+    steps: list[tuple[float, int]] = []
+    judged: list[float] = []
+
+    def tell(found: Trained, images: int, ended: bool) -> None:
+        judged.append(time.monotonic()) if ended else steps.append((time.monotonic(), images))
+
+    Room(replace(lesson, epochs=1)).train(rows, np.resize(sets[0].labels, len(rows)), 0, tell)
+    examined = time.monotonic() - judged[-1]
+    different = list(_different(sets).values())
+    victims, images = options.seeds * len(different), options.seeds * sum(len(arm.rows) for arm in different)
+    # the first step of a trial is the slowest: it is left out
+    each = (steps[-1][0] - steps[0][0]) / max(sum(count for _, count in steps[1:]), 1)
+    an_epoch = each * images + (judged[-1] - steps[-1][0]) * victims
+    return replace(lesson, epochs=int(np.clip((options.minutes * 60 - examined * victims) / max(an_epoch, 1e-9), 1, lesson.epochs)))
 
 
 def _different(sets: list[Arm]) -> dict[str, Arm]:

@@ -110,8 +110,10 @@ def decisions_digest(people: Mapping[str, Decision]) -> str:
 def remember_proof(workspace: Workspace, scan: str, proof: str) -> None:
     """Make `proof` the newest of the scan."""
     path = _list_of(workspace, scan)
-    known = [key for key in proofs_of(workspace, scan) if key != proof]
-    write_json(path, {"proofs": [*known, proof]})
+    # two proofs begun together are both remembered
+    with workspace.locked_folder(path.parent):
+        known = [key for key in proofs_of(workspace, scan) if key != proof]
+        write_json(path, {"proofs": [*known, proof]})
 
 
 def proofs_of(workspace: Workspace, scan: str) -> list[str]:

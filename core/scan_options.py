@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 
 from core.embedders import EMBEDDERS, find_embedder
-from core.embedders.base import Settings
+from core.embedders.base import Embedder, Settings
 from core.errors import UserError
 from core.types import Recipe
 
@@ -27,6 +27,12 @@ class ScanOptions:
     minutes: float = 0.0
     batch: int = 0
 
+    @classmethod
+    def read(cls, found: object) -> ScanOptions:
+        """The options that `asdict` made `found` of; the usual ones where it is nothing of the kind."""
+        known = {field.name for field in fields(cls)}
+        return cls(**found) if isinstance(found, dict) and set(found) <= known else cls()
+
     def recipe(self) -> Recipe:
         """The part of the options that names the result. Raises UserError for what cannot be."""
         embedder = find_embedder(self.embedder)
@@ -45,8 +51,12 @@ class ScanOptions:
             self.embedder,
             self.k,
             self.seed,
-            (*((name, _file_digest(name, file)) for name, file in files.items() if file is not None), *self._learning()),
+            (*((name, _file_digest(name, file)) for name, file in files.items() if file is not None), *self._resolved(embedder)),
         )
+
+    def _resolved(self, embedder: Embedder) -> tuple[tuple[str, str], ...]:
+        """What an embedder that learns makes of the settings on this device: another device may learn another thing."""
+        return () if embedder.resolve is None else tuple(embedder.resolve(self.settings()).items())
 
     def _learning(self) -> tuple[tuple[str, str], ...]:
         """Settings of an embedder that learns, where they are not its own."""

@@ -107,13 +107,6 @@ class Workspace:
             yield held
 
 
-    @contextlib.contextmanager
-    def locked_features(self, folder: Path) -> Iterator[None]:
-        """Hold the lock of a folder of features while one process learns what all may use."""
-        with _flock(folder / "lock", wait=True):
-            yield
-
-
 @contextlib.contextmanager
 def _flock(path: Path, *, wait: bool) -> Iterator[bool]:
     import fcntl

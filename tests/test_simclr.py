@@ -23,9 +23,10 @@ from core.cli import main
 from core.embedders import contrast_training
 from core.embedders.augment import Strength, _blur, _turns, random_views
 from core.embedders.base import Settings
+from core.embedders.checkpoints import generator_of
 from core.embedders.contrast_loss import backward_in_pieces, nt_xent
 from core.embedders.contrast_nets import build
-from core.embedders.contrast_training import Plan, Told, Training, generator_of
+from core.embedders.contrast_training import Plan, Told, Training
 from core.embedders.feature_learning import FeatureLearner
 from core.embedders.simclr import Simclr
 from core.errors import UserError
@@ -193,23 +194,16 @@ def test_memory_that_runs_out_halves_the_pieces_and_says_so(tmp_path: Path, monk
     assert any("pieces of 32" in t.note for t in told)
 
 
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
+def run_two(script: Path, folder: Path) -> list[str]:
+    """Run `script` as two processes of one group; what each printed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    script = tmp_path / "part.py"
-    script.write_text(
-        "import sys\nsys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\nimport os, torch\nfrom pathlib import Path\n"
-        "from test_simclr import Plan, Training, no_agreement, quiet, shapes\n"
-        "folder = Path(sys.argv[2])\n"
-        "t = Training(Plan('small', 32, epochs=1, batch=16), shapes(48)[0], folder, 'cpu', quiet, no_agreement)\n"
-        "torch.save(t.run().projector.state_dict(), folder / ('rank' + os.environ['RANK'] + '.pt'))\n"
-        "print(t.batch, t.steps_an_epoch, t.step)\n"
-    )
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     processes = [
         subprocess.Popen(
-            [sys.executable, str(script), str(ROOT), str(tmp_path)],
-            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"},
+            [sys.executable, str(script), str(ROOT), str(folder)],
+            env={**os.environ, **group, "RANK": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -218,9 +212,55 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     ]
     said = [process.communicate(timeout=180)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
+    return said
+
+
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    script = tmp_path / "part.py"
+    script.write_text(
+        "import sys\nsys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\nimport os, torch\nfrom pathlib import Path\n"
+        "from test_simclr import Plan, Training, no_agreement, quiet, shapes\n"
+        "folder = Path(sys.argv[2])\n"
+        "t = Training(Plan('small', 32, epochs=1, batch=16), shapes(48)[0], folder, 'cpu', quiet, no_agreement, together=True)\n"
+        "torch.save(t.run().projector.state_dict(), folder / ('rank' + os.environ['RANK'] + '.pt'))\n"
+        "print(t.batch, t.steps_an_epoch, t.step)\n"
+    )
+    said = run_two(script, tmp_path)
     assert all(lines.split()[-3:] == ["8", "3", "3"] for lines in said), said
     one, two = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one if "weight" in name or "bias" in name)
+
+
+def test_two_processes_have_the_gradient_of_one(tmp_path: Path) -> None:
+    """Each of two processes holds half of the images; negatives come from both."""
+    views = torch.randn(16, 3, 4, 4, generator=torch.Generator().manual_seed(2))
+    network = plain_network()
+    backward_in_pieces(lambda x: nn.functional.normalize(network(x), dim=1), views, 0.5, 16, nullcontext)
+    wanted = {name: p.grad for name, p in network.named_parameters()}
+    script = tmp_path / "part.py"
+    script.write_text(
+        "import sys\nsys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\nimport os, torch\nimport torch.distributed as dist\n"
+        "from contextlib import nullcontext\nfrom test_simclr import backward_in_pieces, nn, plain_network\n"
+        "class Unit(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.inner = plain_network()\n"
+        "    def forward(self, x):\n        return nn.functional.normalize(self.inner(x), dim=1)\n"
+        "dist.init_process_group('gloo')\nrank = dist.get_rank()\n"
+        "views = torch.randn(16, 3, 4, 4, generator=torch.Generator().manual_seed(2))\n"
+        "own = torch.cat([views[4 * rank:4 * rank + 4], views[8 + 4 * rank:12 + 4 * rank]])\n"
+        "unit = Unit()\nbackward_in_pieces(nn.parallel.DistributedDataParallel(unit), own, 0.5, 8, nullcontext)\n"
+        "torch.save({n: p.grad for n, p in unit.inner.named_parameters()}, sys.argv[2] + f'/grad{rank}.pt')\n"
+    )
+    run_two(script, tmp_path)
+    for rank in range(2):
+        found = torch.load(tmp_path / f"grad{rank}.pt", weights_only=True)
+        for name, gradient in wanted.items():
+            assert torch.allclose(found[name], gradient, atol=1e-6), name
+
+
+def test_features_learn_in_one_process(tmp_path: Path) -> None:
+    model, images = bound(tmp_path, Settings("cpu"))
+    with pytest.raises(UserError, match="learns in one process"):
+        model.learn(images, tmp_path, quiet, no_agreement, together=True)
 
 
 # ---- on top of features
@@ -268,7 +308,7 @@ def bound(folder: Path, settings: Settings, n: int = 64) -> tuple[Simclr, np.nda
 
 @pytest.mark.parametrize("backbone", ["small", "features"])
 def test_what_was_learned_is_found_again(tmp_path: Path, backbone: str) -> None:
-    settings = Settings("cpu", backbone=backbone, epochs=2, batch=16)
+    settings = Settings("cpu", backbone=backbone, epochs=2, batch=0 if backbone == "features" else 16)
     model, images = bound(tmp_path, settings)
     curve = model.learn(images, tmp_path, quiet, no_agreement)
     assert curve and {"epoch", "loss", "speed", "seconds", "agreement"} <= set(curve[-1])
@@ -280,6 +320,22 @@ def test_what_was_learned_is_found_again(tmp_path: Path, backbone: str) -> None:
     assert np.allclose(found[:3], other.features(list(images[:3]), np.arange(3)), atol=1e-4)
     vectors = model.finish([found], len(found))
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [16, 24, 32, 40, 64])
+def test_every_working_size_can_be_learned_from(tmp_path: Path, side: int) -> None:
+    images, kinds = shapes(24, side)
+    dataset = make_dataset(list(images), kinds)
+    model = Simclr(Settings("cpu", epochs=1))
+    learn(dataset, model, Workspace(tmp_path), Progress(None, None), None)
+    assert model.features([model.pixels(dataset.load(row)) for row in range(3)], np.arange(3)).shape[0] == 3
+
+
+def test_another_device_or_backbone_names_another_scan() -> None:
+    plain = ScanOptions(embedder="simclr", device="cpu").recipe()
+    assert ("backbone", "features") in plain.options and ("epochs", "60") in plain.options
+    assert ScanOptions(embedder="simclr", device="cpu", backbone="features", epochs=60).recipe() == plain
+    assert ScanOptions(embedder="simclr", device="cpu", backbone="resnet18").recipe() != plain
 
 
 def test_the_result_is_named_by_images_and_plan_not_by_labels(tmp_path: Path) -> None:
@@ -300,7 +356,7 @@ def test_learning_keeps_a_curve_for_who_watches(tmp_path: Path) -> None:
     learn(dataset, model, workspace, Progress(None, states.append), tmp_path / "learning.json")
     found = read_json(tmp_path / "learning.json")
     assert found and len(found["curve"]) >= 2 and 0 <= found["curve"][-1]["agreement"] <= 1
-    assert any(s.stage == "train" and "views per second" in s.message for s in states)
+    assert any(s.stage == "train" and "altered images per second" in s.message for s in states)
     again = Simclr(Settings("cpu", backbone="small", epochs=2, batch=16))
     told: list[Any] = []
     learn(dataset, again, workspace, Progress(None, told.append), tmp_path / "other.json")
@@ -328,6 +384,8 @@ def test_agreement_counts_as_a_loop_would() -> None:
         (ScanOptions(embedder="simclr", epochs=3, minutes=1.0), "--epochs and --minutes do not go together"),
         (ScanOptions(embedder="simclr", minutes=-1.0), "minutes = -1 cannot be"),
         (ScanOptions(embedder="simclr", batch=3), "batch = 3 cannot be"),
+        (ScanOptions(embedder="simclr", device="cpu", batch=64), "--batch does not go with the backbone 'features'"),
+        (ScanOptions(embedder="simclr", backbone="vgg"), "backbone 'vgg' is not known"),
     ],
 )
 def test_options_that_cannot_be_are_one_line(options: ScanOptions, words: str) -> None:

@@ -62,6 +62,8 @@ def _curve(identity: str) -> None:
     figure = learning_curve(services().learning(key)) if key else None
     if figure is not None:
         st.plotly_chart(figure, key="learning_curve", width="stretch", config={"displayModeBar": False})
+        for note in services().learning(key).get("notes", []):
+            st.info(plain(str(note), 300))
         st.caption("How many images have neighbours that agree with their given label. The labels are only looked at to draw this line; nothing is learned from them.")
 
 
@@ -80,7 +82,7 @@ def _ended(identity: str, state: State) -> None:
     else:
         st.warning(f"The scan of {name} was interrupted. What was finished is kept.")
     if st.button("Go on with the scan", key="resume_scan"):
-        start(identity, ScanOptions())
+        start(identity, services().scan_options(identity))
 
 
 def open_source_form() -> None:

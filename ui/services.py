@@ -96,7 +96,12 @@ class AppServices:
         """Scan the source that the app was started with, unless the workspace has it already."""
         key = self.newest_key(self.first_source)
         if key is None or not is_finished(self.workspace, key):
-            self.start_scan(self.first_source, ScanOptions())
+            self.start_scan(self.first_source, self.scan_options(self.first_source))
+
+    def scan_options(self, spec: str) -> ScanOptions:
+        """The options of the newest scan of a source, so that a stopped one goes on as it was begun."""
+        key = self.newest_key(spec)
+        return ScanOptions.read(read_json(self.workspace.scan_dir(key) / "options.json")) if key else ScanOptions()
 
     def first_source_identity(self) -> str:
         """Identity of the source that the app was started with."""
@@ -206,6 +211,9 @@ def _started(command: Sequence[str]) -> _Job:
 def _command(identity: str, options: ScanOptions, workspace: Workspace) -> list[str]:
     command = [sys.executable, "-m", "core", "scan", "--workspace", str(workspace.root)]
     command += ["--embedder", options.embedder, "--k", str(options.k), "--device", options.device]
+    command += ["--seed", str(options.seed)]
+    chosen = {"--backbone": options.backbone, "--epochs": options.epochs, "--minutes": options.minutes, "--batch": options.batch}
+    command += [part for name, value in chosen.items() if value not in ("auto", 0) for part in (name, str(value))]
     for name, file in (("--weights", options.weights), ("--embeddings", options.embeddings)):
         command += [name, str(Path(file).expanduser().absolute())] if file else []
     command += ["--allow-outside"] if options.allow_outside else []

@@ -24,6 +24,12 @@ def _simclr(settings: Settings) -> Model:
     return Simclr(settings)
 
 
+def _simclr_settings(settings: Settings) -> dict[str, str]:
+    from core.embedders.simclr import resolved
+
+    return resolved(settings)
+
+
 def _torchvision(name: str, size: str) -> Embedder:
     def load(settings: Settings) -> Model:
         from core.embedders.torchvision_models import TorchvisionModel
@@ -44,7 +50,7 @@ def _hub(name: str, what: str, size: str) -> Embedder:
 
 EMBEDDERS: dict[str, Embedder] = {
     "gradients": Embedder("gradients", "offline default: edges, coarse colour and small patches, whitened; no download", _gradients),
-    "simclr": Embedder("simclr", "learned on the set itself, without labels; minutes on a CPU, best on a GPU", _simclr, learns=True),
+    "simclr": Embedder("simclr", "learned on the set itself, without labels; minutes on a CPU, best on a GPU", _simclr, learns=True, resolve=_simclr_settings),
     "resnet18": _torchvision("resnet18", "45 MB"),
     "resnet50": _torchvision("resnet50", "98 MB"),
     "convnext_tiny": _torchvision("convnext_tiny", "109 MB"),

@@ -59,6 +59,7 @@ class Embedder:
     """An entry of the registry: `load` imports what is heavy and builds the model.
 
     trained: it has weights, which --weights FILE can replace.  learns: it learns from the set before it embeds.
+    resolve: for one that learns, what its settings come to on this device, by name: it names the result.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Embedder:
     load: Callable[[Settings], Model]
     trained: bool = False
     learns: bool = False
+    resolve: Callable[[Settings], dict[str, str]] | None = None
 
 
 def halving(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 import torch
 import torch.distributed as dist
@@ -37,14 +37,12 @@ def backward_in_pieces(
     temperature: float,
     piece: int,
     autocast: Callable[[], AbstractContextManager[object]],
-    no_sync: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Tensor:
     """Gradients of the loss over `views` (2b, …) into the network's parameters; returns the loss, detached.
 
     With piece ≥ 2b in one pass. Else gradient caching (Gao et al., RepL4NLP 2021): projections of all pieces without a
     graph, the loss's gradient at the projections, then each piece once more with its share of it; the same gradient
     but for batch normalisation, which then sees a piece at a time.
-    no_sync: context in which gradients of processes are not exchanged; the last piece exchanges them.
     """
     if piece >= len(views):
         with autocast():
@@ -59,9 +57,8 @@ def backward_in_pieces(
     loss = nt_xent(held, temperature)
     loss.backward()  # type: ignore[no-untyped-call]
     assert held.grad is not None
-    for i, (part, gradient) in enumerate(zip(pieces, held.grad.split(piece), strict=True)):  # type: ignore[no-untyped-call]
-        with no_sync() if i < len(pieces) - 1 else nullcontext():
-            with autocast():
-                projections = network(part)
-            projections.float().backward(gradient)  # type: ignore[no-untyped-call]
+    for part, gradient in zip(pieces, held.grad.split(piece), strict=True):  # type: ignore[no-untyped-call]
+        with autocast():
+            projections = network(part)
+        projections.float().backward(gradient)  # type: ignore[no-untyped-call]
     return loss.detach()

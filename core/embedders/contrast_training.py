@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +20,10 @@ from torch import nn
 
 from core.embedders.augment import random_views
 from core.embedders.base import out_of_memory
+from core.embedders.checkpoints import generator_of, read_tensors, save_tensors
 from core.embedders.contrast_loss import backward_in_pieces
 from core.embedders.contrast_nets import Contrastive, build
+from core.errors import TasterError, UserError
 from core.types import Float32, Int64, UInt8
 
 WARM_UP = 0.05
@@ -31,6 +32,8 @@ MONITORED = 5_000
 CURVE_POINTS = 20
 CHECKPOINT_SECONDS = 60.0
 LEAST_PIECE = 32
+LONG_MINUTES = 4.0
+LONG_STEPS = 4000
 EVALUATION_ROWS = 1024
 
 
@@ -75,9 +78,9 @@ Agreement = Callable[[Float32, Int64], float]
 class Training:
     """One run, or one process's part of it."""
 
-    def __init__(self, plan: Plan, images: UInt8, folder: Path, device: str, hear: Hear, agreement: Agreement) -> None:
+    def __init__(self, plan: Plan, images: UInt8, folder: Path, device: str, hear: Hear, agreement: Agreement, *, together: bool = False) -> None:
         self.plan, self.folder, self.hear, self.agreement = plan, folder, hear, agreement
-        self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.rank, self.world = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE")) if together else (0, 1)
         self.device = torch.device(device)
         if self.world > 1:
             self._join(device)
@@ -106,6 +109,7 @@ class Training:
     def run(self) -> Contrastive:
         """Train to the end of the plan (from the last checkpoint, if there is one) and return the network."""
         self._resume()
+        self.note = ""
         forward = self._wrapped()
         began, before, seen, told = time.monotonic(), self.spent, 0, time.monotonic()
         kept = began
@@ -139,10 +143,28 @@ class Training:
                 forward = nn.SyncBatchNorm.convert_sync_batchnorm(forward)  # type: ignore[no-untyped-call]
             ids = [self.device.index] if self.device.type == "cuda" else None
             return nn.parallel.DistributedDataParallel(forward, device_ids=ids)
-        if self.device.type == "cuda":
-            # worth its start of about a minute on anything but the shortest runs
-            return torch.compile(forward)  # type: ignore[return-value]
-        return forward
+        return self._compiled(forward) if self.device.type == "cuda" and self._is_long() else forward
+
+    def _is_long(self) -> bool:
+        """Whether the run is worth the minute that compiling takes."""
+        return self.plan.minutes >= LONG_MINUTES if self.plan.minutes else self.plan.epochs * self.steps_an_epoch >= LONG_STEPS
+
+    def _compiled(self, plain: nn.Module) -> nn.Module:
+        """The network compiled, and tried before the clock runs; as it was where this machine cannot compile."""
+        before = {name: value.clone() for name, value in plain.state_dict().items()}
+        compiled: nn.Module = torch.compile(plain)  # type: ignore[assignment]
+        try:
+            backward_in_pieces(compiled, self._views(), self.plan.temperature, self.piece, self._autocast)
+        except TasterError:
+            raise  # cancelled
+        except Exception as error:  # noqa: BLE001 - compilers fail in many ways
+            # none of them matters; memory is seen to later, step by step
+            if not out_of_memory(error):
+                compiled, self.note = plain, f"the network could not be compiled ({type(error).__name__}); it runs slower, with the same result"
+            torch.cuda.empty_cache()
+        plain.load_state_dict(before)
+        plain.zero_grad(set_to_none=True)
+        return compiled
 
     def _share(self) -> float:
         """How much of the plan is done, 0…1; the same in all processes."""
@@ -156,7 +178,20 @@ class Training:
         return share
 
     def _one_step(self, forward: nn.Module, share: float) -> torch.Tensor:
-        views = self._views()
+        """One step of the optimiser; in smaller pieces from now on where memory runs out."""
+        try:
+            views = self._views()
+            loss = self._loss(forward, views, share)
+            self.optimiser.step()
+            return loss
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise UserError(
+                f"memory runs out at {self.batch} images a batch", "a batch that fits this machine", f"--batch {max(8, self.batch * self.world // 2)}"
+            ) from error
+
+    def _loss(self, forward: nn.Module, views: torch.Tensor, share: float) -> torch.Tensor:
         warm = min(1.0, share / WARM_UP) if self.plan.minutes else min(1.0, (share + 1e-9) / WARM_UP + 1 / self.steps_an_epoch)
         peak = self.plan.rate * self.batch * self.world / 128
         for group in self.optimiser.param_groups:
@@ -164,19 +199,15 @@ class Training:
         while True:
             self.optimiser.zero_grad(set_to_none=True)
             try:
-                no_sync = getattr(forward, "no_sync", None)
-                more = {} if no_sync is None else {"no_sync": no_sync}
-                loss = backward_in_pieces(forward, views, self.plan.temperature, self.piece, self._autocast, **more)
-                break
+                return backward_in_pieces(forward, views, self.plan.temperature, self.piece, self._autocast)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error) or self.piece <= LEAST_PIECE:
+                # processes of one learning have to do the same at the same time: they cannot halve each for itself
+                if not out_of_memory(error) or self.piece <= LEAST_PIECE or self.world > 1:
                     raise
                 self.piece = max(LEAST_PIECE, self.piece // 2)
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
-                self._tell(float("nan"), 0.0, f"memory ran out: batches now pass in pieces of {self.piece} views, the loss is the same")
-        self.optimiser.step()
-        return loss
+                self.note = f"memory ran out: a batch now passes in pieces of {self.piece} images, which changes the result a little"
 
     def _views(self) -> torch.Tensor:
         """Two views of each image of this step's batch, (2b, 3, s, s), channels last."""
@@ -196,10 +227,10 @@ class Training:
 
     # ---- what is told and kept
 
-    def _tell(self, loss: float, speed: float, note: str = "") -> None:
+    def _tell(self, loss: float, speed: float) -> None:
         if self.rank == 0:
             known = self.curve[-1]["agreement"] if self.curve else float("nan")
-            self.hear(Told(min(self._share_local(), 1.0), self.step // self.steps_an_epoch, loss, speed, self._left_local(), known, note))
+            self.hear(Told(min(self._share_local(), 1.0), self.step // self.steps_an_epoch, loss, speed, self._left_local(), known, self.note))
 
     def _share_local(self) -> float:
         # telling must not wait for other processes
@@ -255,31 +286,3 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.spent, self.curve = int(state["step"]), float(state["spent"]), list(state["curve"])
         self.piece = min(self.piece, int(state["piece"]))
-
-
-def generator_of(seed: int, stream: int, number: int) -> torch.Generator:
-    """A generator of its own for each step and purpose."""
-    mixed = int(np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)[0])
-    return torch.Generator().manual_seed(mixed & (2**63 - 1))
-
-
-def save_tensors(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors, numbers, texts) beside its place and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".taster-{os.getpid()}-{path.name}")
-    try:
-        torch.save(state, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def read_tensors(path: Path) -> dict[str, Any] | None:
-    """What `save_tensors` wrote, or None where it is missing or damaged; nothing in the file is run."""
-    if not path.exists():
-        return None
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # noqa: BLE001 - a damaged checkpoint is none: the work begins anew
-        return None
-    return found if isinstance(found, dict) else None

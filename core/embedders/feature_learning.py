@@ -23,8 +23,9 @@ from torch import nn
 
 from core.embedders.augment import Strength, random_views
 from core.embedders.base import Settings
+from core.embedders.checkpoints import generator_of, read_tensors, save_tensors
 from core.embedders.contrast_loss import nt_xent
-from core.embedders.contrast_training import Agreement, Hear, Plan, Told, generator_of, read_tensors, save_tensors
+from core.embedders.contrast_training import Agreement, Hear, Plan, Told
 from core.embedders.gradients import GRIDS, ORIENTATIONS, WEIGHTS, WORDS, Gradients
 from core.types import Float32, UInt8
 
@@ -37,7 +38,6 @@ HIDDEN = 1024
 OUT = 256
 RIDGE = 0.03
 POWER = 0.25
-BATCH = 512
 TEMPERATURE = 0.1
 PEAK_RATE = 2e-3
 DECAY = 1e-2
@@ -80,7 +80,7 @@ class FeatureLearner:
         own, views = own @ steady, torch.stack([view.float() @ steady for view in views])
         curve = self._descend(own, views, rows, hear, agreement)
         for left in folder.glob("views-*.pt"):
-            left.unlink()
+            left.unlink(missing_ok=True)
         return curve
 
     def _raw(self, images: UInt8) -> Tensor:
@@ -118,7 +118,7 @@ class FeatureLearner:
 
     def _descend(self, own: Tensor, views: Tensor, rows: Any, hear: Hear, agreement: Agreement) -> list[dict[str, float]]:
         head = self.head = _head(own.shape[1], self.plan.seed).to(self.device)
-        batch = min(BATCH, len(own))
+        batch = min(self.plan.batch, len(own))
         steps_an_epoch = max(1, len(own) // batch)
         optimiser = torch.optim.AdamW(head.parameters(), lr=PEAK_RATE, weight_decay=DECAY)
         curve: list[dict[str, float]] = []

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.embedders.base import Settings, pick_device
+from core.embedders.checkpoints import read_tensors, save_tensors
 from core.embedders.contrast_nets import BACKBONES
-from core.embedders.contrast_training import Agreement, Hear, Plan, Training, read_tensors, save_tensors
+from core.embedders.contrast_training import Agreement, Hear, Plan, Training
 from core.embedders.projection_head import centred_unit_rows
 from core.errors import UserError
 from core.types import Float32, UInt8
@@ -34,7 +35,26 @@ CHOICES = ("auto", FEATURES, *BACKBONES)
 # enough for the curve to flatten: passes over the set with a network, and with the perceptron on top of features
 EPOCHS = {FEATURES: 60}
 USUAL_EPOCHS = 200
+FEATURES_BATCH = 512
 RESULT = "learned.pt"
+
+
+def resolved(settings: Settings) -> dict[str, str]:
+    """What the settings come to on this device: backbone, epochs, minutes, batch, as they name a result.
+
+    Raises UserError for a backbone that is not known and for settings that do not go with it.
+    """
+    backbone = settings.backbone
+    if backbone not in CHOICES:
+        raise UserError(f"backbone '{backbone}' is not known", f"choose one of: {', '.join(CHOICES)}")
+    on_gpu = pick_device(settings.device) == "cuda"
+    if backbone == "auto":
+        backbone = "resnet18" if on_gpu else FEATURES
+    if backbone == FEATURES and settings.batch:
+        raise UserError("--batch does not go with the backbone 'features'", "it has one of its own", "leave it out, or choose another --backbone")
+    batch = FEATURES_BATCH if backbone == FEATURES else settings.batch or (1024 if on_gpu else 256)
+    epochs = 0 if settings.minutes else settings.epochs or EPOCHS.get(backbone, USUAL_EPOCHS)
+    return {"backbone": backbone, "epochs": str(epochs), "minutes": f"{settings.minutes:g}", "batch": str(batch)}
 
 
 class Simclr:
@@ -42,19 +62,21 @@ class Simclr:
 
     def __init__(self, settings: Settings) -> None:
         self.device = pick_device(settings.device)
-        backbone = settings.backbone
-        if backbone not in CHOICES:
-            raise UserError(f"backbone '{backbone}' is not known", f"choose one of: {', '.join(CHOICES)}")
-        if backbone == "auto":
-            backbone = "resnet18" if self.device == "cuda" else FEATURES
+        chosen = resolved(settings)
         self.batch_size = 1024 if self.device == "cuda" else 256
-        epochs = settings.epochs or EPOCHS.get(backbone, USUAL_EPOCHS)
-        self.plan = Plan(backbone, 32, settings.seed, epochs, settings.minutes, batch=settings.batch or (1024 if self.device == "cuda" else 256))
+        self.plan = Plan(
+            chosen["backbone"], 32, settings.seed, int(chosen["epochs"]), float(chosen["minutes"]), int(chosen["batch"])
+        )
         self.key = ""
         self.embed_rows: Callable[[UInt8], Float32] | None = None
 
     def bind(self, image_digests: UInt8, side: int) -> str:
-        """Name the embedding of this set: a digest of its images (not of its labels) and of the plan."""
+        """Name the embedding of this set: a digest of its images (not of its labels) and of the plan.
+
+        side: of the working pixels; hand-made features are made for 32 and 64 pixels alone.
+        """
+        if self.plan.backbone == FEATURES:
+            side = 32 if side <= 48 else 64
         self.plan = Plan(**{**asdict(self.plan), "side": side})
         named = json.dumps([VERSION, asdict(self.plan), self.device], sort_keys=True).encode()
         digest = blake2b(named + np.ascontiguousarray(image_digests).tobytes(), digest_size=12).hexdigest()
@@ -69,22 +91,28 @@ class Simclr:
         self._take(state)
         return True
 
-    def learn(self, images: UInt8, folder: Path, hear: Hear, agreement: Agreement) -> list[dict[str, float]]:
+    def learn(
+        self, images: UInt8, folder: Path, hear: Hear, agreement: Agreement, *, together: bool = False
+    ) -> list[dict[str, float]]:
         """Learn from images uint8 (n, s, s, 3), onward from what `folder` holds; returns the curve.
 
         hear: told how far it is.  agreement: (features of some rows, those rows) -> share that their nearest neighbours
         would label as given; for the curve alone, nothing is learned from it.
-        Raises UserError for fewer than 4 images.
+        together: this is one process of several, see core/embedders/contrast_training.py.
+        Raises UserError for fewer than 4 images, for several processes with a backbone that knows one, and when memory runs
+        out for good.
         """
         if len(images) < 4:
             raise UserError(f"{len(images)} images are too few to learn from", "at least 4", "use --embedder gradients")
         if self.plan.backbone == FEATURES:
             from core.embedders.feature_learning import FeatureLearner
 
+            if together:
+                raise UserError("the backbone 'features' learns in one process", "small, resnet18 or resnet50", "choose one with --backbone")
             learner = FeatureLearner(self.plan, self.device)
             curve, result = learner.learn(images, folder, hear, agreement), learner.state
         else:
-            training = Training(self.plan, images, folder, self.device, hear, agreement)
+            training = Training(self.plan, images, folder, self.device, hear, agreement, together=together)
             network = training.run()
             curve, result = training.curve, {"network": network.state_dict()}
             if training.rank != 0:
