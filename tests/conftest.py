@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# read by OpenMP when torch is first loaded: threads that wait by spinning starve the servers and browsers beside them
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 
 from tests.component_harness.hands import CHROMIUM

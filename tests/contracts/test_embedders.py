@@ -21,6 +21,9 @@ from core.embedders import EMBEDDERS, find_embedder
 from core.embedders.base import Model, Settings, pick_device
 from core.embedding import embed
 from core.errors import UserError
+from core.learning import learn
+from core.progress import Progress
+from core.store import Workspace
 from core.types import Dataset
 
 WIDTHS = {"resnet18": 512, "resnet50": 2048, "convnext_tiny": 768}
@@ -63,7 +66,11 @@ def models(weights: dict[str, Path], images: list[Image.Image], tmp_path_factory
     @lru_cache
     def load(name: str) -> Model:
         file = str(weights[name]) if name in weights else None
-        return find_embedder(name).load(Settings("cpu", weights=file, embeddings=str(vectors)))
+        learns = find_embedder(name).learns
+        model = find_embedder(name).load(Settings("cpu", weights=file, embeddings=str(vectors), epochs=1 if learns else 0))
+        if learns:
+            learn(toy(), model, Workspace(vectors.parent), Progress(None, None), None)
+        return model
 
     return load
 
@@ -111,7 +118,7 @@ def test_the_batch_changes_nothing(name: str, models: Callable[[str], Model], im
 
 
 def test_an_unknown_embedder_names_the_choices() -> None:
-    with pytest.raises(UserError, match="embedder 'dinov3' is not known – choose one of: gradients, resnet18") as caught:
+    with pytest.raises(UserError, match="embedder 'dinov3' is not known – choose one of: gradients, simclr, resnet18") as caught:
         find_embedder("dinov3")
     assert all(name in str(caught.value) for name in EMBEDDERS)
 
