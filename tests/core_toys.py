@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from core import probe
 from core.embedders.gradients import Gradients
 from core.embedders.patch_dictionary import PatchDictionary
 from core.embedders.projection_head import unit_rows
@@ -97,7 +98,7 @@ _dictionary = lru_cache(PatchDictionary.from_photographs)
 
 @contextmanager
 def quick_gradients() -> Iterator[None]:
-    """Gradients without its slow steps: the dictionary is learnt once; every 31st feature, centred, is the vector."""
+    """A scan without its slow steps: the dictionary is learnt once; every 31st feature, centred, is the vector; a probe of few steps."""
 
     def finish(model: Gradients, shards: Iterable[NDArray[Any]], count: int) -> Vectors:
         raw = np.concatenate([np.asarray(shard, dtype=np.float32) for shard in shards])
@@ -106,6 +107,7 @@ def quick_gradients() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PatchDictionary, "from_photographs", staticmethod(_dictionary))
         patch.setattr(Gradients, "finish", finish)
+        patch.setattr(probe, "FEWEST_STEPS", 2)
         yield
 
 
