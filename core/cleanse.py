@@ -19,7 +19,7 @@ import numpy as np
 from core.export import CleansedPlan, cleansed_plan, export
 from core.export_formats import versions
 from core.proposals import BY_RULE, MOST_ASKED, Proposals, as_decisions, propose
-from core.types import VERDICTS, Bool, Decision, Inspection
+from core.types import ACTIONS, VERDICTS, Bool, Decision, Inspection
 
 RECORD, CHANGED = "cleanse.json", "changed_by_rule.csv"
 RULE = (
@@ -133,8 +133,7 @@ def counts(found: Cleansing) -> dict[str, Any]:
 
 
 def _actions(state: Mapping[str, Decision]) -> dict[str, int]:
-    names = ("keep", "relabel", "exclude", "needs_review")
-    return {name: sum(decision.action == name for decision in state.values()) for name in names}
+    return {name: sum(decision.action == name for decision in state.values()) for name in ACTIONS}
 
 
 def changes_csv(inspection: Inspection, found: Cleansing) -> bytes:

@@ -85,7 +85,7 @@ def learning_words(told: Any) -> str:
     if math.isnan(told.loss):
         words = "making altered copies of the images"
     else:
-        words = f"epoch {told.epoch + 1}, loss {told.loss:.2f}"
+        words = f"epoch {told.epoch + (told.share < 1)}, loss {told.loss:.2f}"
     words += f", {told.speed:,.0f} altered images per second" if told.speed else ""
     words += f", neighbours agree on {100 * told.agreement:.1f} %" if not math.isnan(told.agreement) else ""
     return words + (f" – {told.note}" if told.note else "")

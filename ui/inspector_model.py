@@ -47,7 +47,7 @@ _known: OrderedDict[tuple[str, int], Moved] = OrderedDict()
 
 def cannot_embed(inspection: Inspection) -> str:
     """Why the scan's embedder cannot be asked about a changed image, in one line; "" where it can."""
-    if inspection.recipe.embedder == "simclr":
+    if find_embedder(inspection.recipe.embedder).learns:
         return "This scan learned its embedder from the set; Taster does not ask it about covered versions of an image yet."
     if inspection.recipe.embedder == "precomputed":
         return "This scan uses vectors made elsewhere, so Taster cannot ask how they would change if a part of the image were covered."

@@ -17,7 +17,8 @@ Tensor = torch.Tensor
 DRAWS = 16
 BLUR_REACH = 2
 GREY = (0.299, 0.587, 0.114)
-# an image smaller than this is no photograph but a sign or a digit, whose mirror image may mean something else
+# side in pixels; signs and digits, whose mirror image may mean something else, are often smaller. Known limit: those that
+# were enlarged to this side before (the demo's digits for the backbone `features`) are mirrored like photographs
 LEAST_MIRRORED = 32
 
 
