@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # read by OpenMP when torch is first loaded: threads that wait by spinning starve the servers and browsers beside them
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -28,3 +31,34 @@ def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = Path(__file__).resolve().parent.parent
     subprocess.run([sys.executable, "-m", "core", "scan", "demo", "--workspace", str(workspace)], cwd=root, check=True, capture_output=True)
     return workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, demo_workspace: Path) -> Path:
+    """A copy of that workspace for one test to change."""
+    shutil.copytree(demo_workspace, tmp_path / "workspace")
+    return tmp_path / "workspace"
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Puts the app's services over a workspace of the test's choice: (workspace, source, change) -> the services.
+
+    change: stands between the services' inspections and the page, for scans as no real set would give them.
+    """
+    import ui.services
+    from core.store import Workspace
+
+    def choose(workspace: Path, source: str = "demo", change: Callable[[Any], Any] | None = None) -> Any:
+        made = ui.services.AppServices(Workspace(workspace), source)
+        if change is not None:
+            kept: dict[str, Any] = {}
+            real = made.inspection
+            monkeypatch.setattr(made, "inspection", lambda key: kept.setdefault(key, change(real(key))) if real(key) else None)
+        ui.services.services.cache_clear()
+        monkeypatch.setattr(ui.services, "services", lambda: made)
+        for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
+            monkeypatch.setattr(f"{module}.services", lambda: made)
+        return made
+
+    return choose

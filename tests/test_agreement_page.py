@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,32 +49,14 @@ def plant_axes(workspace: Path) -> Inspection:
 
 
 @pytest.fixture
-def workspace(tmp_path, demo_workspace) -> Path:
-    shutil.copytree(demo_workspace, tmp_path / "workspace")
-    return tmp_path / "workspace"
-
-
-@pytest.fixture
 def planted(workspace) -> Inspection:
     return plant_axes(workspace)
 
 
 @pytest.fixture
-def served(monkeypatch, workspace):
+def served(served, workspace):
     """The app's services over the workspace; `change` stands between them and the page."""
-
-    def choose(change=lambda inspection: inspection):
-        made = ui.services.AppServices(Workspace(workspace), "demo")
-        kept: dict[str, Inspection] = {}
-        real = made.inspection
-        made.inspection = lambda key: kept.setdefault(key, change(real(key))) if real(key) else None
-        ui.services.services.cache_clear()
-        monkeypatch.setattr(ui.services, "services", lambda: made)
-        for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
-            monkeypatch.setattr(f"{module}.services", lambda: made)
-        return made
-
-    return choose
+    return lambda change=None: served(workspace, change=change)
 
 
 def shown(test: AppTest) -> str:

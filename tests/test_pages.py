@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import ui.services
-from core.store import Workspace
 from tests.app_server import ROOT
 
 PAGES = ("overview", "map", "gallery", "relabel", "triggers", "agreement", "prove", "export")
-
-
-@pytest.fixture
-def workspace(tmp_path, demo_workspace) -> Path:
-    shutil.copytree(demo_workspace, tmp_path / "workspace")
-    return tmp_path / "workspace"
-
-
-@pytest.fixture
-def served(monkeypatch):
-    """The app's services over a workspace of the test's choice."""
-
-    def choose(workspace: Path, source: str = "demo"):
-        made = ui.services.AppServices(Workspace(workspace), source)
-        ui.services.services.cache_clear()
-        monkeypatch.setattr(ui.services, "services", lambda: made)
-        for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
-            monkeypatch.setattr(f"{module}.services", lambda: made)
-        return made
-
-    return choose
 
 
 def at(page: str = "overview") -> AppTest:

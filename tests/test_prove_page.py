@@ -41,19 +41,9 @@ def proved(tmp_path_factory: pytest.TempPathFactory, demo_workspace: Path) -> Pa
 
 
 @pytest.fixture
-def served(monkeypatch, tmp_path):
+def served(served, tmp_path):
     """The app's services over a copy of a workspace."""
-
-    def choose(workspace: Path):
-        shutil.copytree(workspace, tmp_path / "workspace")
-        made = ui.services.AppServices(Workspace(tmp_path / "workspace"), "demo")
-        ui.services.services.cache_clear()
-        monkeypatch.setattr(ui.services, "services", lambda: made)
-        for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
-            monkeypatch.setattr(f"{module}.services", lambda: made)
-        return made
-
-    return choose
+    return lambda workspace: served(Path(shutil.copytree(workspace, tmp_path / "workspace")))
 
 
 def page_of(test: AppTest) -> AppTest:

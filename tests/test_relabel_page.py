@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import ui.services
 from core.pipeline import inspection_of, newest_scan
 from core.proposals import KEEP, PROPOSALS, RELABEL, propose
 from core.review_order import review_order
@@ -24,12 +22,6 @@ from ui.audit import decided_together
 from ui.proposal_audit import counts_by_class, in_words, proposal_group, sure_rows
 
 pytest_plugins = ["tests.component_harness.browser", "tests.component_harness.client"]
-
-
-@pytest.fixture
-def workspace(tmp_path, demo_workspace) -> Path:
-    shutil.copytree(demo_workspace, tmp_path / "workspace")
-    return tmp_path / "workspace"
 
 
 def inspection_in(workspace: Path):
@@ -110,19 +102,6 @@ def test_what_was_accepted_together_is_known_again_whatever_the_confidence(servi
 
 
 # ---- the page
-
-
-@pytest.fixture
-def served(monkeypatch):
-    def choose(workspace: Path):
-        made = ui.services.AppServices(Workspace(workspace), "demo")
-        ui.services.services.cache_clear()
-        monkeypatch.setattr(ui.services, "services", lambda: made)
-        for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
-            monkeypatch.setattr(f"{module}.services", lambda: made)
-        return made
-
-    return choose
 
 
 def page_of(test: AppTest) -> AppTest:

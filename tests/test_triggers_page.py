@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import ui.services
 from core.findings_file import write_findings, write_fused
 from core.inspections import truth_of
 from core.pipeline import inspection_of, newest_scan, open_dataset
@@ -49,25 +47,6 @@ def plant(workspace: Path, make) -> None:
 def two_findings(inspection):
     n, rows = len(inspection.dataset), carriers_of(inspection)
     return [a_finding(n, rows), a_finding(n, np.arange(5), trigger_id="t2", kind="moving_patch", label=3, places=np.full((5, 2), 9, np.int32), strength=6.5)]
-
-
-@pytest.fixture
-def workspace(tmp_path, demo_workspace) -> Path:
-    shutil.copytree(demo_workspace, tmp_path / "workspace")
-    return tmp_path / "workspace"
-
-
-@pytest.fixture
-def served(monkeypatch):
-    def choose(workspace: Path):
-        made = ui.services.AppServices(Workspace(workspace), "demo")
-        ui.services.services.cache_clear()
-        monkeypatch.setattr(ui.services, "services", lambda: made)
-        for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
-            monkeypatch.setattr(f"{module}.services", lambda: made)
-        return made
-
-    return choose
 
 
 def page_of(test: AppTest) -> AppTest:
