@@ -11,16 +11,9 @@ from core.types import Decision, Finding, Float32, Inspection
 from ui.inspector_views import PATTERN, VERSION, percentile, ways_for
 from ui.queue_items import class_name, queue_item
 from ui.reasons import NOT_DESCRIBED, reasons
+from ui.wording import KIND_WORDS
 from ui.wording import VERDICT_WORDS as VERDICT_NAMES
 
-KIND_WORDS = {
-    "patch": "a small patch in one place",
-    "overlay": "a picture laid faintly over the whole image",
-    "periodic": "a pattern that repeats, such as stripes or waves",
-    "moving_patch": "a small patch that moves from image to image",
-    "resampling": "a warp: the image was slightly bent",
-    "texture": "a fine texture",
-}
 # the three that are no single score: name -> (words, what it asks, what it cannot see)
 FUSED = {
     "suspicion": ("Suspicion", "All evidence together: how likely is it that this image should not be used as it is labelled?", "what no score sees"),

@@ -13,16 +13,8 @@ from numpy.typing import NDArray
 from core.types import UNLABELLED, Finding, Inspection
 from ui.charts import CALM, LOUD
 from ui.finding_pictures import averaged_rows, covers_all, middle, outline, picture_url
-from ui.wording import plain
+from ui.wording import KIND_WORDS, plain
 
-KIND_WORDS = {
-    "patch": "a small patch in one place",
-    "overlay": "a faint picture laid over the whole image",
-    "periodic": "regular stripes or waves",
-    "moving_patch": "a small patch that changes its place",
-    "resampling": "traces of bending or resizing",
-    "texture": "a fine texture",
-}
 # as many as stand in one line on a small screen
 STRIP = 8
 _BINS = 60

@@ -13,6 +13,14 @@ VERDICT_WORDS = {
     "outlier": "out of place",
     "near_duplicate": "near duplicate",
 }
+KIND_WORDS = {
+    "patch": "a small patch in one place",
+    "overlay": "a faint picture laid over the whole image",
+    "periodic": "regular stripes or waves",
+    "moving_patch": "a small patch that changes its place",
+    "resampling": "traces of bending or resizing",
+    "texture": "added noise or fine texture",
+}
 SCORE_WORDS = {
     "suspicion": "suspicion",
     "knn_disagreement": "neighbours disagree",

@@ -39,7 +39,7 @@ def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction
     """carriers: rows with the pattern.  matches: rows of like content without it, any number a carrier."""
     chosen = carriers[:MOST_DRAWN]
     if space.name == "window":
-        return _moving(pixels, chosen, space)
+        return _moving(pixels, chosen, space, direction)
     pattern, z = _difference(pixels, chosen, matches)
     side = pixels.shape[1]
     if space.name == "energy":
@@ -135,11 +135,11 @@ def _kind(pattern: Float32) -> str:
     return "periodic" if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() else "overlay"
 
 
-def _moving(pixels: UInt8, carriers: Int64, space: Space) -> Picture:
+def _moving(pixels: UInt8, carriers: Int64, space: Space, direction: torch.Tensor) -> Picture:
     """The mean window of the carriers, shown in the middle of an empty picture."""
     assert space.places is not None
     side, half = pixels.shape[1], WINDOW // 2
-    places = torch.cat([space.places(x) for x in batches(pixels, carriers, space.device)]).cpu().numpy()
+    places = torch.cat([space.places(x, direction) for x in batches(pixels, carriers, space.device)]).cpu().numpy()
     padded = np.pad(pixels[carriers], ((0, 0), (half, half), (half, half), (0, 0)), mode="edge").astype(np.float32) / 255
     windows = np.stack([padded[i, r : r + WINDOW, c : c + WINDOW] for i, (r, c) in enumerate(places)])
     mean, spread = windows.mean(0), windows.std(0)

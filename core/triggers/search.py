@@ -184,7 +184,7 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
     chance = np.zeros(len(material.labels), np.float32)
     findings = []
     for group in _same_pattern(taken):
-        finding, p = _finding(material, spaces[group[0].space], group, carriers, shares)
+        finding, p = _finding(material, spaces, group, carriers, shares)
         findings.append(finding)
         np.maximum(chance, p, out=chance)
     ordered = sorted(findings, key=lambda f: -f.strength)
@@ -204,12 +204,25 @@ def _choose(material: Material, candidates: list[Candidate]) -> tuple[list[Candi
         known = np.unique(np.concatenate([c.carriers for c in rivals])) if rivals else rows[:0]
         seen = bool(np.isin(rows, known).mean() > SAME)
         if (seen or within) and len(rows) < MORE * max(sum(len(c.carriers) for c in within), len(rows) * (not within)):
+            taken = [_with_shape(c, candidate) for c in taken]
             continue
         if candidate.is_content() and _contradicted(material, rows, rows).mean() < CONTRADICTED:
             duplicates.append(rows)
             continue
         taken = [c for c in taken if all(c is not w for w in within)] + [candidate]
     return taken, duplicates
+
+
+def _with_shape(taken: Candidate, other: Candidate) -> Candidate:
+    """`taken`, with the picture of a moving patch where `other` found one on its rows.
+
+    A patch that moves alters the grain of every image that holds it, which finds them all but has no picture; windows
+    show the patch but miss images in which something else is louder.
+    """
+    fits = taken.space == "energy" and other.space == "window" and taken.label == other.label
+    if not fits or taken.shape is not None or np.isin(other.carriers, taken.carriers).mean() < WHOLE:
+        return taken
+    return replace(taken, shape=other.found.direction)
 
 
 def _contradicted(material: Material, rows: Int64, without: Int64) -> Bool:
@@ -237,9 +250,9 @@ def _same_pattern(taken: list[Candidate]) -> list[list[Candidate]]:
 
 
 def _finding(
-    material: Material, space: Space, group: list[Candidate], carriers: Int64, shares: Float32
+    material: Material, spaces: dict[str, Space], group: list[Candidate], carriers: Int64, shares: Float32
 ) -> tuple[Finding, Float32]:
-    best = group[0]
+    best, space = group[0], spaces[group[0].space]
     scores = _scores_of_all(material, space, group)
     chance = np.zeros(len(material.labels), np.float32)
     for c in group:
@@ -257,7 +270,8 @@ def _finding(
     if best.label != EVERY and len(rows) > WHOLE * (material.labels == best.label).sum():
         # no row is left that could vote for the label
         against = material.doubted[rows]
-    seen = draw(material.pixels, rows, _matches(material, rows, carriers), space, best.found.direction)
+    shown = (space, best.found.direction) if best.shape is None else (spaces["window"], best.shape)
+    seen = draw(material.pixels, rows, _matches(material, rows, carriers), *shown)
     finding = Finding(
         trigger_id="t1",
         kind=seen.kind,

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from core.triggers.grain import grain
 from core.types import UInt8
 
 CHUNK = 1024
@@ -22,6 +23,9 @@ ENERGY_CELLS = 16
 CONTRAST_FLOOR = 0.02  # of full scale: flat regions keep their noise small
 CLIP = 8.0
 SHRINK = 0.02
+# a hundred numbers are known better than a thousand from the same images
+GRAIN_SHRINK = 0.002
+FARTHEST = 6.0
 
 Tensor = torch.Tensor
 
@@ -31,14 +35,15 @@ class Space:
     """name: "plain", "fine", "energy" or "window".  vectors: images float32 (m, 3, s, s) in 0…1 -> (m, D).
 
     draw: direction (D,) -> signed map (3, h, w) in the space's own picture.
-    places: images -> int64 (m, 2), row and column of each image's window, where the space moves; else None.
+    places: (images, direction) -> int64 (m, 2), middle of the window that is most like the direction, row and column,
+    where the space moves; else None.
     """
 
     name: str
     device: torch.device
     vectors: Callable[[Tensor], Tensor]
     draw: Callable[[Tensor], Tensor]
-    places: Callable[[Tensor], Tensor] | None = None
+    places: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def of(self, pixels: UInt8, rows: NDArray[np.int64]) -> Tensor:
         """Vectors of `rows`, float32 (m, D), on the space's device."""
@@ -156,14 +161,11 @@ def window_space(whiten: Callable[[Tensor], Tensor], device: torch.device) -> Sp
     """The loudest 7×7 window of each whitened image, wherever it is: patches that move."""
     half = WINDOW // 2
 
-    def loudest(x: Tensor) -> tuple[Tensor, Tensor]:
+    def windows(x: Tensor) -> Tensor:
         fine = whiten(x)
         loud = F.avg_pool2d(F.pad(fine.square().sum(1, keepdim=True), (2, 2, 2, 2)), 5, 1)
-        at = loud.flatten(1).argmax(1)
-        return F.pad(fine, (half, half, half, half)), torch.stack((at // x.shape[-1], at % x.shape[-1]), 1)
-
-    def windows(x: Tensor) -> Tensor:
-        padded, at = loudest(x)
+        at = _places(loud)
+        padded = F.pad(fine, (half, half, half, half))
         step = torch.arange(WINDOW, device=x.device)
         r = (at[:, :1] + step)[:, None, :, None]
         c = (at[:, 1:] + step)[:, None, None, :]
@@ -171,26 +173,52 @@ def window_space(whiten: Callable[[Tensor], Tensor], device: torch.device) -> Sp
         channel = torch.arange(3, device=x.device)[None, :, None, None]
         return unit(padded[image, channel, r, c])
 
-    return Space(
-        "window", device, windows, lambda d: red_green_blue(d.view(1, 3, WINDOW, WINDOW))[0], lambda x: loudest(x)[1]
-    )
+    def most_alike(x: Tensor, direction: Tensor) -> Tensor:
+        padded = F.pad(whiten(x), (half, half, half, half))
+        answer = F.conv2d(padded, direction.view(1, 3, WINDOW, WINDOW))
+        power = F.avg_pool2d(padded.square().mean(1, keepdim=True), WINDOW, 1)
+        return _places(answer / (power + power.mean((2, 3), keepdim=True)).sqrt())
+
+    return Space("window", device, windows, lambda d: red_green_blue(d.view(1, 3, WINDOW, WINDOW))[0], most_alike)
+
+
+def _places(loud: Tensor) -> Tensor:
+    """Where (m, 1, h, w) is largest: int64 (m, 2), row and column."""
+    at = loud.flatten(1).argmax(1)
+    return torch.stack((at // loud.shape[-1], at % loud.shape[-1]), 1)
 
 
 def energy_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Space:
-    """How much fine detail there is where and in which direction, decorrelated: bends, resampling, noise."""
-    logs = torch.cat([log_energy(batch).flatten(1) for batch in batches(pixels, sample, device)])
-    mean = logs.mean(0)
-    centred = logs - mean
-    values, axes = torch.linalg.eigh(centred.T @ centred / max(len(logs), 1))
-    whitener = (axes / (values.clamp_min(0) + SHRINK * values.mean().clamp_min(1e-9)).sqrt()) @ axes.T
-    cells = round(math.sqrt(logs.shape[1] / 5))
+    """How much fine detail there is where and in which direction, and its grain, decorrelated: bends, resampling, noise.
+
+    Both parts stand side by side: a bend is told by its places better than by its grain, noise the other way round.
+    """
+    located = _Decorrelated([log_energy(x).flatten(1) for x in batches(pixels, sample, device)], SHRINK)
+    grained = _Decorrelated([grain(opponent(x)) for x in batches(pixels, sample, device)], GRAIN_SHRINK)
+    places = len(located.mean)
+    cells = round(math.sqrt(places / 5))
 
     def vectors(x: Tensor) -> Tensor:
-        return unit(((log_energy(x).flatten(1) - mean) @ whitener).clamp(-6, 6))
+        return unit(torch.cat([located(log_energy(x).flatten(1)), grained(grain(opponent(x)))], 1))
 
     def draw(direction: Tensor) -> Tensor:
         # mean over the five directions: where detail is missing (negative) or added
-        field: Tensor = (direction @ whitener).view(5, cells, cells).mean(0, keepdim=True)
+        field: Tensor = (direction[:places] @ located.axes).view(5, cells, cells).mean(0, keepdim=True)
         return field.expand(3, cells, cells)
 
     return Space("energy", device, vectors, draw)
+
+
+class _Decorrelated:
+    """Rows less the sample's mean, every direction of the sample equally long, clipped. shrink: of the mean variance."""
+
+    def __init__(self, sample: list[Tensor], shrink: float) -> None:
+        rows = torch.cat(sample)
+        self.mean = rows.mean(0)
+        centred = rows - self.mean
+        values, axes = torch.linalg.eigh(centred.T @ centred / max(len(rows), 1))
+        self.axes = (axes / (values.clamp_min(0) + shrink * values.mean().clamp_min(1e-9)).sqrt()) @ axes.T
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        found: Tensor = ((rows - self.mean) @ self.axes).clamp(-FARTHEST, FARTHEST)
+        return found
