@@ -1,3 +1,3 @@
 """Taster's analysis: everything below this package works without a screen."""
 
-__version__ = "0.1.0"
+__version__ = "0.3.0"

@@ -46,8 +46,8 @@ def _nothing_found(inspection) -> None:
         "Taster looked in every class for a pattern that far more of its images share than images of other classes do. "
         "It found none, which makes a backdoor with a fixed trigger on many images unlikely. It does not prove the set clean. This page cannot see:\n"
         "- **label mistakes**, and wrong labels without a pattern: the Relabel page shows those,\n"
-        "- **triggers that differ from image to image** and are weak in each, such as slight bending,\n"
-        "- **patterns on very few images**: a small patch on one image in a thousand is easily missed,\n"
+        "- **triggers that differ from image to image** where they are weak and few, such as a slight bend of one image in a hundred,\n"
+        "- **patterns on very few images**: at least a dozen, and one in 250 of its class, must carry it,\n"
         "- **patterns smaller than a few pixels** at the size the images are looked at, and ordinary objects used as triggers."
     )
     left, right, _ = st.columns([1.3, 1.2, 2])
