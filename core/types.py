@@ -215,6 +215,8 @@ class Suggestions:
 
 
 FINDING_KINDS = ("patch", "overlay", "periodic", "moving_patch", "resampling", "texture")
+# what they add or take is another picture in every image
+SHAPELESS = ("resampling", "texture")
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +229,8 @@ class Finding:
     covers: int64 (c,), rows that carry it but whose label it does not explain (another class's images).
     row_scores: float32 (n,), how strongly each row carries it, in robust deviations of rows that do not; higher = more.
     threshold: row_scores at or above it count as carrying.
-    pattern: float32 (h, w, 3), what the trigger adds to an image on average, signed, 1 = full scale (255).
+    pattern: float32 (h, w, 3), what the trigger adds to an image on average, signed, 1 = full scale (255);
+        for the kinds without a shape (SHAPELESS) how much more fine detail carriers hold there, natural logarithm.
     mask: float32 (h, w) in 0…1, where the pattern sits.
     z_map: float32 (h, w), the mean carrier's departure from its class, in standard errors, largest channel, signed.
     spectrum: float32 (h, w), log10 power of the pattern, zero frequency in the middle.

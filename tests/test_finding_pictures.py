@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from tests.component_harness.answers import refused
 from tests.component_harness.fake import make_inspection
 from tests.finding_toys import a_finding
-from ui.finding_pictures import PICTURES, amplification, finding_png, mean_images, middle, outline, region
+from ui.finding_pictures import PICTURES, amplification, detail_rows, finding_png, mean_images, middle, outline, region
 from ui.trigger_views import marking, shifts
 
 pytest_plugins = ["tests.component_harness.client"]
@@ -38,6 +39,23 @@ def test_the_pattern_stands_signed_on_grey_by_the_factor_that_is_told():
     assert np.array_equal(shown, np.round(np.clip(0.5 + 25 * pattern, 0, 1) * 255))
     body, factor = finding_png(inspection, finding, "looks")
     assert factor == 1 and np.array_equal(picture(body), np.round((0.5 + pattern) * 255))
+
+
+def test_fine_detail_of_a_carrier_and_of_an_ordinary_image_are_equally_amplified():
+    inspection = make_inspection(60)
+    finding = inspection.findings[0]
+    carrier, other = detail_rows(inspection, finding)
+    rest = np.flatnonzero((inspection.dataset.labels == finding.label) & ~np.isin(np.arange(60), finding.rows))
+    assert carrier == finding.rows[0] and other in rest
+    assert np.sum(finding.row_scores[rest] < finding.row_scores[other]) == len(rest) // 2
+    shown = [finding_png(inspection, finding, name) for name in ("detail", "usual_detail")]
+    assert shown[0][1] == shown[1][1]
+    for (body, factor), row in zip(shown, (carrier, other), strict=True):
+        pixels = np.asarray(inspection.dataset.load(row).resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0), dtype=np.float32) / 255
+        blurred = np.stack([gaussian_filter(pixels[..., c], 1, mode="nearest") for c in range(3)], axis=2)
+        assert np.abs(picture(body) / 255 - (0.5 + factor * (pixels - blurred)).clip(0, 1)).max() < 0.003
+    nobody = replace(finding, rows=finding.rows[:0])
+    assert detail_rows(inspection, nobody) is None and finding_png(inspection, nobody, "detail")[1] == 1
 
 
 def test_amplification_never_clips_and_never_blows_up_nothing():

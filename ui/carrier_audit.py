@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.audit import sample, seed_of
-from core.types import UNLABELLED, Finding, Inspection
+from core.types import SHAPELESS, UNLABELLED, Finding, Inspection
 from ui.audit import AuditedGroup, AuditWords, Parts, audit, sizes
 from ui.components import Writer
 from ui.finding_pictures import picture_url
@@ -50,7 +50,7 @@ def carrier_audit(
         actions=actions(inspection, finding),
         words=CARRIERS,
         marked=marking(finding),
-        looks=picture_url(inspection, finding, "looks"),
+        looks="" if finding.kind in SHAPELESS else picture_url(inspection, finding, "looks"),
     )
     return audit(inspection, group, key=key, writer=writer, standing=standing, on_saved=on_saved)
 

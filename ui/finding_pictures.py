@@ -14,14 +14,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_fill_holes
+from scipy.ndimage import binary_dilation, binary_fill_holes, gaussian_filter
 
 from core.errors import UnreadableImage
 from core.types import Bool, Finding, Float32, Inspection, Int64
 from ui.request_checks import Refusal, trigger_name
 from ui.sprites import png
 
-PICTURES = ("pattern", "looks", "spectrum", "departure", "carriers", "others", "difference")
+PICTURES = ("pattern", "looks", "spectrum", "departure", "carriers", "others", "difference", "detail", "usual_detail")
 MOST_AVERAGED = 300
 GREY = 0.5
 _EDGE = 0.5  # of the mask's largest value; a pixel at or above it belongs to the pattern's region
@@ -34,6 +34,7 @@ def finding_png(inspection: Inspection, finding: Finding, name: str) -> tuple[by
     pattern: signed, on mid-grey.  looks: the pattern in its place, added to a mid-grey image, as strong as it is.
     spectrum: its power, black least, white most.  departure: `z_map`, blue below, red above.
     carriers, others: mean image of those that carry it, and of the rest of their class; difference: of the two.
+    detail, usual_detail: fine detail of the strongest carrier, and of an ordinary image of the rest, equally amplified.
     Raises ValueError for another name.
     """
     if name == "pattern":
@@ -46,6 +47,8 @@ def finding_png(inspection: Inspection, finding: Finding, name: str) -> tuple[by
         return _png(_blue_red(finding.z_map)), 1.0
     if name not in PICTURES:
         raise ValueError(f"picture {name!r} is not known; choose one of: {', '.join(PICTURES)}")
+    if name in ("detail", "usual_detail"):
+        return _detail_png(inspection, finding, name)
     carriers, others = mean_images(inspection, finding)
     if name == "difference":
         return signed_png(carriers - others)
@@ -102,6 +105,34 @@ def outline(finding: Finding) -> str:
     return "".join([f"M{x} {y}h1" for y, x in level.tolist()] + [f"M{x} {y}v1" for y, x in upright.tolist()])
 
 
+# ---- fine detail, for what has no shape
+
+
+def detail_rows(inspection: Inspection, finding: Finding) -> tuple[int, int] | None:
+    """(the strongest carrier, the image of the rest whose score is in the middle); None where either is missing."""
+    _, others = averaged_rows(inspection, finding)
+    if not len(finding.rows) or not len(others):
+        return None
+    return int(finding.rows[0]), int(others[np.argsort(finding.row_scores[others], kind="stable")[len(others) // 2]])
+
+
+def _detail_png(inspection: Inspection, finding: Finding, name: str) -> tuple[bytes, float]:
+    rows = detail_rows(inspection, finding)
+    if rows is None:
+        return signed_png(np.zeros_like(finding.pattern))
+    h, w = finding.mask.shape
+    details = []
+    for row in rows:
+        try:
+            pixels = np.asarray(_sized(inspection.dataset.load(row), (w, h)), dtype=np.float32) / 255
+        except UnreadableImage:
+            pixels = np.zeros((h, w, 3), np.float32)
+        details.append(pixels - gaussian_filter(pixels, (1, 1, 0), mode="nearest"))
+    # one factor for both, or the quieter would look as loud
+    factor = min(amplification(detail) for detail in details)
+    return _png(GREY + factor * details[name == "usual_detail"]), factor
+
+
 # ---- the mean images
 
 
@@ -145,10 +176,13 @@ def _mean(inspection: Inspection, rows: Int64, size: tuple[int, int]) -> Float32
             image = inspection.dataset.load(row)
         except UnreadableImage:
             continue
-        small = image if image.size == size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        total += np.asarray(small, dtype=np.float64)
+        total += np.asarray(_sized(image, size), dtype=np.float64)
         count += 1
     return (total / (255 * count) if count else np.full_like(total, GREY)).astype(np.float32)
+
+
+def _sized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 # ---- numbers to pixels

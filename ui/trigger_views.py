@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.types import UNLABELLED, Finding, Inspection
+from core.types import SHAPELESS, UNLABELLED, Finding, Inspection
 from ui.charts import CALM, LOUD
-from ui.finding_pictures import averaged_rows, covers_all, middle, outline, picture_url
+from ui.finding_pictures import MOST_AVERAGED, averaged_rows, covers_all, middle, outline, picture_url
 from ui.wording import KIND_WORDS, plain
 
 # as many as stand in one line on a small screen
@@ -176,6 +176,8 @@ def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
     carriers, others = averaged_rows(inspection, finding)
     rest = "other images of the set" if finding.label < 0 else "other images of the class"
     whole = " It covers the whole image." if covers_all(finding) else ""
+    if finding.kind in SHAPELESS:
+        return _shapeless_figures(inspection, finding, len(others), rest)
     words = [
         ("pattern", "The pattern", "What it adds to an image: lighter than grey adds, darker takes away."),
         ("looks", "As it looks", f"At its own strength on a grey image.{whole}"),
@@ -186,6 +188,26 @@ def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
         ("difference", "Their difference", "Mean carrier minus the others, on grey."),
         ("departure", "Where it departs", f"Carriers against their class: red lighter, blue darker; strongest {_deepest(finding):.0f} standard errors."),
     ]
+    return _named_figures(inspection, finding, words)
+
+
+def _shapeless_figures(inspection: Inspection, finding: Finding, compared: int, rest: str) -> list[dict[str, Any]]:
+    """Of what is another picture in every image only the amount can be shown, and one image beside another."""
+    more = "more" if finding.kind == "texture" else "less"
+    words = [
+        ("", "On an image", "The strongest carrier."),
+        ("detail", "Its fine detail", f"What is left of it without its blur, on grey. Carriers hold {more} than is usual."),
+        ("usual_detail", "Fine detail elsewhere", f"Of an ordinary image among {compared:,} {rest}, equally amplified."),
+        ("pattern", "How much detail", "Carriers against images of like content: lighter than grey is more fine detail, darker is less."),
+        ("carriers", "Mean carrier", f"Mean of up to {MOST_AVERAGED} carriers: the trigger has no fixed shape that would stand out here."),
+        ("others", "Mean of the others", f"Mean of {compared:,} {rest}."),
+        ("difference", "Their difference", "Mean carrier minus the others, on grey."),
+        ("departure", "How sure", f"Fine detail of carriers against like images: red more, blue less; strongest {_deepest(finding):.0f} standard errors."),
+    ]
+    return _named_figures(inspection, finding, words)
+
+
+def _named_figures(inspection: Inspection, finding: Finding, words: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
     strongest = int(finding.rows[0]) if len(finding.rows) else None
     return [
         {"title": title, "words": said, "url": picture_url(inspection, finding, name) if name else None}

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from core.triggers.spaces import WINDOW, Space, batches, cosine_basis
+from core.triggers.spaces import WINDOW, Space, batches, cosine_basis, log_energy
 from core.types import Float32, Int32, Int64, UInt8
 
 Real = NDArray[np.floating[Any]]
@@ -40,16 +40,9 @@ def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction
     chosen = carriers[:MOST_DRAWN]
     if space.name == "window":
         return _moving(pixels, chosen, space, direction)
-    pattern, z = _difference(pixels, chosen, matches)
-    side = pixels.shape[1]
     if space.name == "energy":
-        field = space.draw(direction)[:1]
-        field = F.interpolate(field[None], size=(side, side), mode="bilinear")[0, 0]
-        kind = "resampling" if float(field.mean()) < 0 else "texture"
-        z_map = (field / field.std().clamp_min(1e-9)).cpu().numpy()
-        mask = np.clip(np.abs(z_map) / max(float(np.abs(z_map).max()), 1e-9), 0, 1)
-        shown = np.repeat(z_map[:, :, None], 3, axis=2) / max(float(np.abs(z_map).max()), 1e-9) * 0.5
-        return _picture(kind, shown, mask, z_map)
+        return _amount(pixels, chosen, matches)
+    pattern, z = _difference(pixels, chosen, matches)
     strongest = np.take_along_axis(z, np.abs(z).argmax(2)[:, :, None], axis=2)[:, :, 0]
     kind = _kind(pattern)
     return _picture(kind, pattern, _mask(strongest, smooth=kind != "patch"), strongest)
@@ -133,6 +126,24 @@ def _kind(pattern: Float32) -> str:
     if spread <= SMALL:
         return "patch"
     return "periodic" if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() else "overlay"
+
+
+def _amount(pixels: UInt8, carriers: Int64, matches: Int64) -> Picture:
+    """No shape, but how much more fine detail (logarithm) carriers hold than images of like content, place by place."""
+    side = pixels.shape[1]
+    mean, error = _mean_amount(pixels, carriers)
+    like, like_error = _mean_amount(pixels, matches) if len(matches) else (mean, error)
+    more = mean - like
+    z = more / (error.square() + like_error.square()).sqrt().clamp_min(1e-6)
+    shown, sure = (F.interpolate(x[None, None], size=(side, side), mode="nearest")[0, 0].numpy() for x in (more, z))
+    kind = "resampling" if float(more.mean()) < 0 else "texture"
+    return _picture(kind, np.repeat(shown[:, :, None], 3, axis=2), _mask(sure, smooth=True), sure)
+
+
+def _mean_amount(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor]:
+    """(mean, standard error) of the logarithm of fine detail in each cell, over rows and directions."""
+    amounts = torch.cat([log_energy(x).mean(1) for x in batches(pixels, rows, torch.device("cpu"))])
+    return amounts.mean(0), amounts.std(0, correction=0) / math.sqrt(max(len(rows), 1))
 
 
 def _moving(pixels: UInt8, carriers: Int64, space: Space, direction: torch.Tensor) -> Picture:

@@ -34,7 +34,6 @@ Tensor = torch.Tensor
 class Space:
     """name: "plain", "fine", "energy" or "window".  vectors: images float32 (m, 3, s, s) in 0…1 -> (m, D).
 
-    draw: direction (D,) -> signed map (3, h, w) in the space's own picture.
     places: (images, direction) -> int64 (m, 2), middle of the window that is most like the direction, row and column,
     where the space moves; else None.
     """
@@ -42,7 +41,6 @@ class Space:
     name: str
     device: torch.device
     vectors: Callable[[Tensor], Tensor]
-    draw: Callable[[Tensor], Tensor]
     places: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def of(self, pixels: UInt8, rows: NDArray[np.int64]) -> Tensor:
@@ -85,12 +83,6 @@ def opponent(x: Tensor) -> Tensor:
     return torch.einsum("oc,mchw->mohw", axes / axes.norm(dim=1, keepdim=True), x)
 
 
-def red_green_blue(x: Tensor) -> Tensor:
-    """The way back from `opponent`."""
-    axes = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]], device=x.device)
-    return torch.einsum("oc,mohw->mchw", axes / axes.norm(dim=1, keepdim=True), x)
-
-
 def cosine_basis(side: int, device: torch.device) -> Tensor:
     """Orthonormal DCT-II, (side, side): row k is the cosine of k half periods."""
     k = torch.arange(side, device=device, dtype=torch.float32)[:, None]
@@ -130,7 +122,7 @@ def unit(x: Tensor) -> Tensor:
 
 def plain_space(side: int, device: torch.device) -> Space:
     """High-passed, contrast made equal: overlays and waves."""
-    return Space("plain", device, lambda x: unit(equal_contrast(high_pass(x))), lambda d: d.view(3, side, side))
+    return Space("plain", device, lambda x: unit(equal_contrast(high_pass(x))))
 
 
 def whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -154,7 +146,7 @@ def whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> 
 
 def fine_space(side: int, whiten: Callable[[Tensor], Tensor], device: torch.device) -> Space:
     """The same with every spatial frequency made equally loud: patches, however small, and noise."""
-    return Space("fine", device, lambda x: unit(whiten(x)), lambda d: red_green_blue(d.view(1, 3, side, side))[0])
+    return Space("fine", device, lambda x: unit(whiten(x)))
 
 
 def window_space(whiten: Callable[[Tensor], Tensor], device: torch.device) -> Space:
@@ -179,7 +171,7 @@ def window_space(whiten: Callable[[Tensor], Tensor], device: torch.device) -> Sp
         power = F.avg_pool2d(padded.square().mean(1, keepdim=True), WINDOW, 1)
         return _places(answer / (power + power.mean((2, 3), keepdim=True)).sqrt())
 
-    return Space("window", device, windows, lambda d: red_green_blue(d.view(1, 3, WINDOW, WINDOW))[0], most_alike)
+    return Space("window", device, windows, most_alike)
 
 
 def _places(loud: Tensor) -> Tensor:
@@ -195,18 +187,11 @@ def energy_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device)
     """
     located = _Decorrelated([log_energy(x).flatten(1) for x in batches(pixels, sample, device)], SHRINK)
     grained = _Decorrelated([grain(opponent(x)) for x in batches(pixels, sample, device)], GRAIN_SHRINK)
-    places = len(located.mean)
-    cells = round(math.sqrt(places / 5))
 
     def vectors(x: Tensor) -> Tensor:
         return unit(torch.cat([located(log_energy(x).flatten(1)), grained(grain(opponent(x)))], 1))
 
-    def draw(direction: Tensor) -> Tensor:
-        # mean over the five directions: where detail is missing (negative) or added
-        field: Tensor = (direction[:places] @ located.axes).view(5, cells, cells).mean(0, keepdim=True)
-        return field.expand(3, cells, cells)
-
-    return Space("energy", device, vectors, draw)
+    return Space("energy", device, vectors)
 
 
 class _Decorrelated:
