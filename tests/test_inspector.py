@@ -272,6 +272,8 @@ def test_a_moving_pattern_is_outlined_where_this_image_has_it():
 
 
 def test_a_pattern_over_the_whole_image_is_said_and_not_outlined():
+    region, words = region_of(a_finding(N, [3], kind="texture"), 3)
+    assert not region.any() and "no fixed shape" in words
     region, words = region_of(a_finding(N, [3], kind="overlay", mask=np.ones((32, 32), np.float32)), 3)
     assert not region.any() and "whole image" in words
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from core.types import Finding, Float32, Inspection, UInt8
+from core.types import SHAPELESS, Finding, Float32, Inspection, UInt8
 from core.views import View, boxes, difference, heat_over, high_pass, outlined, reduced, spectrum
 from ui.inspector_model import NotShown, cannot_embed, moved, readable, vote_without, votes_cheaply
 from ui.sprites import png
@@ -215,6 +215,8 @@ def region_of(finding: Finding, row: int) -> tuple[np.ndarray, str]:
     region = finding.mask > 0.5
     h, w = region.shape
     at = np.flatnonzero(finding.rows == row)
+    if finding.kind in SHAPELESS:
+        return np.zeros((h, w), dtype=bool), "This trigger has no fixed shape to outline; it shows in fine detail, here and all over the image."
     if len(finding.places):
         if not len(at):
             return np.zeros((h, w), dtype=bool), "The pattern moves from image to image; its place in this one is not known."
