@@ -92,6 +92,15 @@ def _content_only(evidence: Evidence, clock: StageClock) -> SimpleNamespace:
     )
 
 
+def _without_probe() -> None:
+    """Leave the probe and the scores that read it out of this process; the verdict rests on content and patterns alone."""
+    import core.probe
+    import core.scores.artifact
+
+    core.probe.train_probe = lambda *given, **named: None  # type: ignore[assignment, misc]
+    core.scores.artifact.ARTIFACT_SCORES.clear()
+
+
 class Clean:
     """The clean set with raw features and pixels of its images, computed once for all cases and kept on disk."""
 
@@ -187,6 +196,8 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     pixels = clean.pixels_of(dataset, changed)
     evidence = Evidence(dataset.labels, dataset.classes, vectors, neighbours, similarity)
     clock = StageClock()
+    if not case.get("probe", True):
+        _without_probe()
     with timed(seconds, "analyse"):
         analysis = _analyse(dataset, evidence, pixels, case["seed"], device, clock)
         stages = clock.seconds()
@@ -203,7 +214,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
             "peers": peer_seconds,
         },
         "peak_gb": round(peak, 3),
-        "analysis": "whole" if hasattr(core.pipeline, "analyse") else "content scores only",
+        "analysis": ("whole" if case.get("probe", True) else "verdict alone") if hasattr(core.pipeline, "analyse") else "content scores only",
         "peers_missing": missing,
     }
 
