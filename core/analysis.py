@@ -7,8 +7,8 @@ Two steps, because the first is quick and a gallery can be looked at after it: `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from core.scores import SCORES
 from core.scores.vote import vote
 from core.suggest import Judgement, judge
 from core.types import UNLABELLED, Bool, Dataset, Evidence, Finding, Float32, Suggestions, UInt8
+
+if TYPE_CHECKING:
+    from core.triggers import Mined
 
 CHUNK = 8192
 
@@ -108,7 +111,7 @@ def analyse(
         scores["halftone_shift"] = halftone_shift
     scores["trigger"] = trigger_score(mined.findings, labels)
     dirty = dirty_rows(mined.findings, labels, content.doubted)
-    wrong, suggestions = _without_pattern(content, labels, mined.rows, mined.shares, dirty)
+    wrong, suggestions = _without_pattern(evidence, content, mined, dirty)
     fused = fuse(labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, duplicates=mined.duplicates)
     return Analysis(
         scores, fused.suspicion, fused.threshold, fused.verdicts, suggestions, mined.findings, fused.content, fused.artifact
@@ -128,19 +131,26 @@ def trigger_score(findings: tuple[Finding, ...], labels: NDArray[np.int64]) -> F
     return found
 
 
-def _without_pattern(
-    content: Content, labels: NDArray[np.int64], rows: NDArray[np.int64], shares: Float32, dirty: Bool
-) -> tuple[Float32, Suggestions]:
-    """P(label wrong) and suggestions, with carriers of wrong labels judged by neighbours that carry nothing."""
-    wrong = content.judged.wrong.copy()
-    suggested, confidence = content.judged.suggestions.labels.copy(), content.judged.suggestions.confidence.copy()
-    known = dirty[rows]
-    if not known.any():
-        return wrong, content.judged.suggestions
-    at, votes = rows[known], shares[known].copy()
+def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: Bool) -> tuple[Float32, Suggestions]:
+    """P(label wrong) and suggestions when carriers of wrong labels have no vote.
+
+    The others are judged anew without them: many wrong labels in one class make an embedding look worse than it is, and
+    honest rows of other classes, too, are then doubted. Carriers are asked what neighbours that carry nothing are.
+    """
+    labels, first = evidence.labels, content.judged
+    if not dirty.any():
+        return first.wrong, first.suggestions
+    rest = replace(evidence, labels=np.where(dirty, UNLABELLED, labels))
+    again = judge(rest.labels, len(rest.classes), vote(rest).shares)
+    wrong = np.where(dirty, first.wrong, again.wrong).astype(np.float32)
+    suggested = np.where(dirty, first.suggestions.labels, again.suggestions.labels)
+    confidence = np.where(dirty, first.suggestions.confidence, again.suggestions.confidence)
+    known = dirty[mined.rows]
+    at, shares = mined.rows[known], mined.shares[known]
+    votes = shares.copy()
     votes[np.arange(len(at)), labels[at]] = 0.0
     total = np.maximum(votes.sum(1, keepdims=True), 1e-9)
     # that the label is wrong is settled by the pattern, so only the other classes are in question
     suggested[at], confidence[at] = votes.argmax(1), (votes / total).max(1)
-    wrong[at] = np.maximum(wrong[at], 1.0 - shares[known][np.arange(len(at)), labels[at]])
+    wrong[at] = np.maximum(wrong[at], 1.0 - shares[np.arange(len(at)), labels[at]])
     return wrong, Suggestions(suggested, confidence.astype(np.float32))

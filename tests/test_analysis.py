@@ -1,0 +1,48 @@
+"""What the patterns teach the judgement by content: carriers of wrong labels have no vote on the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.analysis import _without_pattern, judge_content
+from core.triggers import Mined
+from core.types import Evidence
+
+N, PLAIN, CARRIERS = 600, 200, np.arange(400, 600)
+
+
+def evidence() -> Evidence:
+    """Rows 0–199 show and say class 0, 200–399 class 1; 400–599 show class 0 and say 1. Half of class 0's neighbours are of those."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 1], 200)
+    neighbours = np.empty((N, 20), np.int32)
+    for row in range(N):
+        own = np.setdiff1d(np.arange(200, 400) if 200 <= row < 400 else np.r_[:200, 400:600], [row])
+        neighbours[row] = rng.choice(own, 20, replace=False)
+    similarity = np.sort(rng.uniform(0.5, 0.9, (N, 20)).astype(np.float32))[:, ::-1]
+    vectors = rng.normal(size=(N, 8)).astype(np.float32)
+    return Evidence(labels, ("a", "b"), vectors / np.linalg.norm(vectors, axis=1, keepdims=True), neighbours, np.ascontiguousarray(similarity))
+
+
+def mined() -> Mined:
+    shares = np.tile(np.array([[0.95, 0.05]], np.float32), (len(CARRIERS), 1))
+    return Mined((), np.zeros(N, np.float32), CARRIERS, shares, np.zeros(0, np.int64))
+
+
+def test_carriers_of_wrong_labels_have_no_vote_on_the_others():
+    given = evidence()
+    content = judge_content(given)
+    dirty = np.isin(np.arange(N), CARRIERS)
+    wrong, suggestions = _without_pattern(given, content, mined(), dirty)
+    before = content.judged.wrong
+    assert before[:PLAIN].mean() > 0.05 and wrong[:PLAIN].max() < 0.01
+    assert (wrong[CARRIERS] >= 0.95 - 1e-6).all()
+    assert (suggestions.labels[CARRIERS] == 0).all() and (suggestions.confidence[CARRIERS] > 0.99).all()
+    assert (suggestions.labels[:PLAIN] == 0).all() and (suggestions.labels[200:400] == 1).all()
+
+
+def test_without_wrong_labels_nothing_is_judged_anew():
+    given = evidence()
+    content = judge_content(given)
+    wrong, suggestions = _without_pattern(given, content, mined(), np.zeros(N, bool))
+    assert wrong is content.judged.wrong and suggestions is content.judged.suggestions
