@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.triggers.choose import WHOLE, choose, same_pattern
 from core.triggers.judge import Candidate, coarse, content_shares, likeness, more_doubted
+from core.triggers.material import EVERY, Material
 from core.triggers.picture import MATCHES, draw
 from core.triggers.pursuit import Pursued, polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
@@ -21,13 +23,7 @@ LEAST_CLASS = 40
 MOST_CLASS = 20_000
 REST_ROWS = 6_000
 SAMPLE_ROWS = 24_000
-SAME = 0.5
-MANY_CLASSES = 3
-CONTRADICTED = 0.5
-MORE = 1.25
-EVERY = -1  # the label of a pattern that goes with wrong labels of any class
 ONE_CLASS = 0.7
-WHOLE = 0.9
 DOUBT_ROUNDS = 3
 
 Progress = Callable[[int, int], None]
@@ -46,19 +42,6 @@ class Mined:
     rows: Int64
     shares: Float32
     duplicates: Int64
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """What the search looks at. pixels: uint8 (n, s, s, 3).  doubted: bool (n,), content contradicts the label."""
-
-    pixels: UInt8
-    labels: Int64
-    classes: int
-    doubted: Bool
-    vectors: Float32
-    device: torch.device
-    seed: int
 
 
 def mine(
@@ -178,12 +161,12 @@ def _one_class(material: Material, candidate: Candidate) -> bool:
 
 
 def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Candidate]) -> Mined:
-    taken, duplicates = _choose(material, candidates)
+    taken, duplicates = choose(material, candidates)
     carriers = np.unique(np.concatenate([c.carriers for c in taken])) if taken else np.zeros(0, np.int64)
     shares = content_shares(material.vectors, material.labels, material.classes, carriers, carriers, material.device)
     chance = np.zeros(len(material.labels), np.float32)
     findings = []
-    for group in _same_pattern(taken):
+    for group in same_pattern(taken):
         finding, p = _finding(material, spaces, group, carriers, shares)
         findings.append(finding)
         np.maximum(chance, p, out=chance)
@@ -191,62 +174,6 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
     named = tuple(replace(f, trigger_id=f"t{i}") for i, f in enumerate(ordered, start=1))
     held = np.unique(np.concatenate(duplicates)) if duplicates else np.zeros(0, np.int64)
     return Mined(named, chance, carriers, shares, held)
-
-
-def _choose(material: Material, candidates: list[Candidate]) -> tuple[list[Candidate], list[Int64]]:
-    """One candidate for each cluster of carriers, the preferred space's unless another finds clearly more rows."""
-    taken: list[Candidate] = []
-    duplicates: list[Int64] = []
-    for candidate in sorted(candidates, key=lambda c: c.quality, reverse=True):
-        rows = candidate.carriers
-        rivals = [c for c in taken if candidate.label in (c.label, EVERY) or c.label == EVERY]
-        within = [c for c in rivals if np.isin(c.carriers, rows).mean() > SAME]
-        known = np.unique(np.concatenate([c.carriers for c in rivals])) if rivals else rows[:0]
-        seen = bool(np.isin(rows, known).mean() > SAME)
-        if (seen or within) and len(rows) < MORE * max(sum(len(c.carriers) for c in within), len(rows) * (not within)):
-            taken = [_with_shape(c, candidate) for c in taken]
-            continue
-        if candidate.is_content() and _contradicted(material, rows, rows).mean() < CONTRADICTED:
-            duplicates.append(rows)
-            continue
-        taken = [c for c in taken if all(c is not w for w in within)] + [candidate]
-    return taken, duplicates
-
-
-def _with_shape(taken: Candidate, other: Candidate) -> Candidate:
-    """`taken`, with the picture of a moving patch where `other` found one on its rows.
-
-    A patch that moves alters the grain of every image that holds it, which finds them all but has no picture; windows
-    show the patch but miss images in which something else is louder.
-    """
-    fits = taken.space == "energy" and other.space == "window" and taken.label == other.label
-    if not fits or taken.shape is not None or np.isin(other.carriers, taken.carriers).mean() < WHOLE:
-        return taken
-    return replace(taken, shape=other.found.direction)
-
-
-def _contradicted(material: Material, rows: Int64, without: Int64) -> Bool:
-    shares = content_shares(material.vectors, material.labels, material.classes, rows[:1000], without, material.device)
-    return np.asarray(shares.argmax(1) != material.labels[rows[:1000]])
-
-
-def _same_pattern(taken: list[Candidate]) -> list[list[Candidate]]:
-    """One pattern found in three classes or more is one finding; else a finding a class."""
-    groups: list[list[Candidate]] = []
-    for c in taken:
-        for group in groups:
-            # the loudest window may lie a pixel aside, which makes another picture of the same patch
-            moved = group[0].space == "window" and group[0].label == c.label
-            if group[0].space == c.space and (moved or float(group[0].found.direction @ c.found.direction) > SAME):
-                group.append(c)
-                break
-        else:
-            groups.append([c])
-    split: list[list[Candidate]] = []
-    for group in groups:
-        labels = {c.label for c in group}
-        split += [group] if len(labels) >= MANY_CLASSES or len(labels) == 1 else [[c] for c in group]
-    return split
 
 
 def _finding(
