@@ -41,7 +41,7 @@ def workspace(tmp_path: Path, demo_workspace: Path) -> Path:
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def app_over(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Puts the app's services over a workspace of the test's choice: (workspace, source, change) -> the services.
 
     change: stands between the services' inspections and the page, for scans as no real set would give them.

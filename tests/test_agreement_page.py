@@ -54,9 +54,9 @@ def planted(workspace) -> Inspection:
 
 
 @pytest.fixture
-def served(served, workspace):
+def served(app_over, workspace):
     """The app's services over the workspace; `change` stands between them and the page."""
-    return lambda change=None: served(workspace, change=change)
+    return lambda change=None: app_over(workspace, change=change)
 
 
 def shown(test: AppTest) -> str:

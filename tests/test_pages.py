@@ -16,8 +16,8 @@ def at(page: str = "overview") -> AppTest:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_stands_and_stands_again(served, workspace, page):
-    served(workspace)
+def test_a_page_stands_and_stands_again(app_over, workspace, page):
+    app_over(workspace)
     test = at(page)
     assert not test.exception
     title = test.title[0].value
@@ -26,8 +26,8 @@ def test_a_page_stands_and_stands_again(served, workspace, page):
     assert test.title[0].value == title
 
 
-def test_overview_tells_the_numbers(served, workspace):
-    made = served(workspace)
+def test_overview_tells_the_numbers(app_over, workspace):
+    made = app_over(workspace)
     inspection = made.inspection(made.newest_key("demo"))
     metrics = {m.label: m.value for m in at().metric}
     assert metrics["Images"] == "1,797"
@@ -35,8 +35,8 @@ def test_overview_tells_the_numbers(served, workspace):
     assert metrics["Suspicious"].startswith(f"{int(inspection.is_suspicious.sum()):,} ")
 
 
-def test_gallery_keeps_its_choice_over_a_change_of_page(served, workspace):
-    served(workspace)
+def test_gallery_keeps_its_choice_over_a_change_of_page(app_over, workspace):
+    app_over(workspace)
     test = at("gallery")
     box = next(b for b in test.selectbox if b.label == "Sorted by")
     box.select("outlier").run()
@@ -47,16 +47,16 @@ def test_gallery_keeps_its_choice_over_a_change_of_page(served, workspace):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_an_empty_workspace_says_what_to_do(served, tmp_path, page):
-    served(tmp_path / "empty")
+def test_an_empty_workspace_says_what_to_do(app_over, tmp_path, page):
+    app_over(tmp_path / "empty")
     test = at(page)
     assert not test.exception
     assert test.info
     assert "scanned" in test.info[0].value
 
 
-def test_a_wrong_path_is_one_line(served, workspace):
-    served(workspace)
+def test_a_wrong_path_is_one_line(app_over, workspace):
+    app_over(workspace)
     test = at()
     test.text_input(key="open_path").set_value("/no/such/folder")
     next(b for b in test.button if b.label == "Scan").click().run()
@@ -64,8 +64,8 @@ def test_a_wrong_path_is_one_line(served, workspace):
     assert "does not exist" in test.error[0].value
 
 
-def test_an_unknown_dataset_in_the_address_is_said(served, workspace):
-    served(workspace)
+def test_an_unknown_dataset_in_the_address_is_said(app_over, workspace):
+    app_over(workspace)
     test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
     test.query_params["dataset"] = "../../etc"
     test.run()
@@ -73,8 +73,8 @@ def test_an_unknown_dataset_in_the_address_is_said(served, workspace):
     assert test.metric
 
 
-def test_the_front_door_draws_the_pages_too(served, workspace):
-    served(workspace)
+def test_the_front_door_draws_the_pages_too(app_over, workspace):
+    app_over(workspace)
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     assert not test.exception
     assert test.title

@@ -41,9 +41,9 @@ def proved(tmp_path_factory: pytest.TempPathFactory, demo_workspace: Path) -> Pa
 
 
 @pytest.fixture
-def served(served, tmp_path):
+def served(app_over, tmp_path):
     """The app's services over a copy of a workspace."""
-    return lambda workspace: served(Path(shutil.copytree(workspace, tmp_path / "workspace")))
+    return lambda workspace: app_over(Path(shutil.copytree(workspace, tmp_path / "workspace")))
 
 
 def page_of(test: AppTest) -> AppTest:

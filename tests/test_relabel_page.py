@@ -116,8 +116,8 @@ def review(test: AppTest):
     return next(box for box in test.selectbox if box.label == "Review")
 
 
-def test_most_harm_comes_first_and_a_choice_outlives_a_change_of_page(served, workspace):
-    served(workspace)
+def test_most_harm_comes_first_and_a_choice_outlives_a_change_of_page(app_over, workspace):
+    app_over(workspace)
     test = at()
     assert review(test).value == "suspicious, most harm first"
     inspection = inspection_in(workspace)
@@ -130,26 +130,26 @@ def test_most_harm_comes_first_and_a_choice_outlives_a_change_of_page(served, wo
     assert review(test).value == "suspicious, most suspicious first"
 
 
-def test_decided_suspects_come_last_when_the_order_is_made(served, workspace):
+def test_decided_suspects_come_last_when_the_order_is_made(app_over, workspace):
     inspection = inspection_in(workspace)
     first = review_order(inspection, propose(inspection).confidence).rows[:3]
-    made = served(workspace)
+    made = app_over(workspace)
     made.reviews().decide(inspection.dataset.digest, [inspection.dataset.ids[row] for row in first], "keep", reviewer="Bob")
     shown = at().session_state["harm_order"][inspection.key]
     assert set(shown[-3:].tolist()) == set(first.tolist())
     assert sorted(shown.tolist()) == np.flatnonzero(inspection.is_suspicious).tolist()
 
 
-def test_an_address_of_before_opens_what_it_opened_then(served, workspace):
-    served(workspace)
+def test_an_address_of_before_opens_what_it_opened_then(app_over, workspace):
+    app_over(workspace)
     test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
     test.query_params["page"], test.query_params["sel"] = "relabel", "3.0"
     page_of(test.run())
     assert review(test).value == "suspicious, most suspicious first"
 
 
-def test_many_at_once_counts_and_stands_again_after_another_page(served, workspace):
-    made = served(workspace)
+def test_many_at_once_counts_and_stands_again_after_another_page(app_over, workspace):
+    made = app_over(workspace)
     inspection = inspection_in(workspace)
     rows = sure_rows(propose(inspection), 95)
     made.reviews().decide(inspection.dataset.digest, [inspection.dataset.ids[rows[0]]], "keep", reviewer="Bob")

@@ -64,9 +64,9 @@ def said(test: AppTest) -> str:
 # ---- the page
 
 
-def test_the_page_stands_and_stands_again_after_another_page(served, workspace):
+def test_the_page_stands_and_stands_again_after_another_page(app_over, workspace):
     plant(workspace, two_findings)
-    served(workspace)
+    app_over(workspace)
     test = at()
     test.radio(key="trigger_list").set_value("t2").run()
     test.switch_page(str(ROOT / "pages" / "gallery.py")).run()
@@ -76,9 +76,9 @@ def test_the_page_stands_and_stands_again_after_another_page(served, workspace):
     assert "t2: a small patch that changes its place → class 3" in said(test)
 
 
-def test_one_finding_needs_no_list_and_is_told_in_words(served, workspace):
+def test_one_finding_needs_no_list_and_is_told_in_words(app_over, workspace):
     plant(workspace, lambda inspection: two_findings(inspection)[:1])
-    served(workspace)
+    app_over(workspace)
     test = at()
     assert not test.exception and not [box for box in test.radio if box.key == "trigger_list"]
     words = said(test)
@@ -87,9 +87,9 @@ def test_one_finding_needs_no_list_and_is_told_in_words(served, workspace):
     assert "**0.04 %**" in words and "looking for it in the other" in words
 
 
-def test_an_address_opens_the_finding(served, workspace):
+def test_an_address_opens_the_finding(app_over, workspace):
     plant(workspace, two_findings)
-    served(workspace)
+    app_over(workspace)
     test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
     test.query_params["page"], test.query_params["sel"] = "triggers", "t2"
     page_of(test.run())
@@ -97,9 +97,9 @@ def test_an_address_opens_the_finding(served, workspace):
     assert test.radio(key="trigger_list").value == "t2"
 
 
-def test_no_finding_is_said_calmly_with_what_cannot_be_seen(served, workspace):
+def test_no_finding_is_said_calmly_with_what_cannot_be_seen(app_over, workspace):
     plant(workspace, lambda inspection: [])
-    served(workspace)
+    app_over(workspace)
     test = at()
     assert not test.exception and not test.error and not test.warning
     words = said(test)
@@ -108,17 +108,17 @@ def test_no_finding_is_said_calmly_with_what_cannot_be_seen(served, workspace):
         assert blind in words
 
 
-def test_a_scan_without_this_stage_says_what_to_do(served, workspace):
+def test_a_scan_without_this_stage_says_what_to_do(app_over, workspace):
     for file in Workspace(workspace).scan_dir(newest_scan(Workspace(workspace), "demo")).glob("fused*"):
         file.unlink()
-    served(workspace)
+    app_over(workspace)
     test = at()
     assert not test.exception
     assert "Scan the set again" in test.info[0].value
 
 
-def test_an_empty_workspace_says_what_to_do(served, tmp_path):
-    served(tmp_path / "empty")
+def test_an_empty_workspace_says_what_to_do(app_over, tmp_path):
+    app_over(tmp_path / "empty")
     test = at()
     assert not test.exception
     assert "scanned" in test.info[0].value
