@@ -131,7 +131,7 @@ def test_noise_drawn_anew_for_every_picture():
     (finding,) = found.findings
     assert finding.kind == "texture" and finding.label == TARGET
     assert finding.contradicted > 0.9
-    # no shape is claimed: more fine detail everywhere, by about the same
+    # no shape is claimed: more fine detail everywhere
     assert finding.pattern.min() > 0 and finding.mask.mean() > 0.8
 
 
