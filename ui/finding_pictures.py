@@ -14,10 +14,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_fill_holes, gaussian_filter
+from scipy.ndimage import binary_dilation, binary_fill_holes
 
 from core.errors import UnreadableImage
 from core.types import Bool, Finding, Float32, Inspection, Int64
+from core.views import fine_detail
 from ui.request_checks import Refusal, trigger_name
 from ui.sprites import png
 
@@ -124,10 +125,9 @@ def _detail_png(inspection: Inspection, finding: Finding, name: str) -> tuple[by
     details = []
     for row in rows:
         try:
-            pixels = np.asarray(_sized(inspection.dataset.load(row), (w, h)), dtype=np.float32) / 255
+            details.append(fine_detail(np.asarray(_sized(inspection.dataset.load(row), (w, h)))) / 255)
         except UnreadableImage:
-            pixels = np.zeros((h, w, 3), np.float32)
-        details.append(pixels - gaussian_filter(pixels, (1, 1, 0), mode="nearest"))
+            details.append(np.zeros((h, w, 3), np.float32))
     # one factor for both, or the quieter would look as loud
     factor = min(amplification(detail) for detail in details)
     return _png(GREY + factor * details[name == "usual_detail"]), factor

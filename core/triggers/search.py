@@ -168,7 +168,8 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
     findings = []
     for group in same_pattern(taken):
         finding, p = _finding(material, spaces, group, carriers, shares)
-        findings.append(finding)
+        if finding is not None:
+            findings.append(finding)
         np.maximum(chance, p, out=chance)
     ordered = sorted(findings, key=lambda f: -f.strength)
     named = tuple(replace(f, trigger_id=f"t{i}") for i, f in enumerate(ordered, start=1))
@@ -178,7 +179,8 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
 
 def _finding(
     material: Material, spaces: dict[str, Space], group: list[Candidate], carriers: Int64, shares: Float32
-) -> tuple[Finding, Float32]:
+) -> tuple[Finding | None, Float32]:
+    """(the finding, float32 (n,) chance that it explains a row); no finding where, all told, no row more likely carries it than not."""
     best, space = group[0], spaces[group[0].space]
     scores = _scores_of_all(material, space, group)
     chance = np.zeros(len(material.labels), np.float32)
@@ -188,6 +190,8 @@ def _finding(
             known = found if c.label == EVERY else with_doubt(found, material.doubted[place])
             chance[place] = np.maximum(chance[place], known)
     rows = np.flatnonzero(chance >= 0.5)
+    if not len(rows):
+        return None, chance
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     other = np.setdiff1d(np.flatnonzero(scores >= best.split.threshold), rows)
     has_covers = valley(best.found.rest.double().cpu().numpy()) is not None

@@ -60,13 +60,18 @@ def reduced(image: UInt8, side: int) -> tuple[UInt8, int]:
     return np.asarray((sums + area // 2) // area, dtype=np.uint8), factor
 
 
+def fine_detail(image: UInt8) -> Float32:
+    """`high_pass` as signed numbers, float32 (h, w, 3), in grey levels."""
+    pixels = colour(image)
+    return np.asarray(pixels - _blurred(pixels), dtype=np.float32)
+
+
 def high_pass(image: UInt8) -> View:
     """What fine detail is left: the image minus its blur with the 5 × 5 binomial window (1 4 6 4 1)/16 each way.
 
     The edge is repeated outwards. Mid-grey = nothing. Blind to anything smooth over more than about five pixels.
     """
-    pixels = colour(image)
-    return _signed(pixels - _blurred(pixels))
+    return _signed(fine_detail(image))
 
 
 def difference(image: UInt8, others: UInt8) -> View:
