@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from core.triggers import Mined, mine
 from core.triggers.grain import POWERS, grain
-from core.triggers.search import with_doubt
+from core.triggers.judge import Candidate, with_doubt
+from core.triggers.material import Material
+from core.triggers.pursuit import pursue
+from core.triggers.separation import separate
+from core.triggers.spaces import Space
+from core.triggers.together import FIXED, discriminant, join, scores_of
 from tests.trigger_toys import CLASSES, SIDE, Toy, add, checker, pictures, stamp, wave
 
 TARGET = 1
@@ -253,3 +260,54 @@ def test_doubt_is_evidence_under_wrong_labels_and_none_under_right_ones():
     assert (np.diff(found[[0, 210]]) > 0).all()
     alike = np.arange(250) % 2 == 0
     assert np.abs(with_doubt(chance, alike) - chance).max() < 0.1
+
+
+def test_the_discriminant_is_what_its_formula_says():
+    rng = np.random.default_rng(3)
+    mixing = np.array([[1.0, 0.6, 0.0], [0.0, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    usual = rng.normal(size=(4000, 3)) @ mixing
+    carriers = rng.normal(size=(400, 3)) @ mixing + np.array([1.5, 0.0, 1.0])
+    group = np.concatenate([carriers, usual[:2000]])
+    weights = np.r_[np.ones(400), np.zeros(2000)]
+    found = discriminant(*(torch.from_numpy(x).float() for x in (group, usual[2000:], weights))).numpy()
+    # by its definition: inverse covariance of ordinary rows times the difference of means
+    wanted = np.linalg.solve(np.cov(usual[:2000].T), carriers.mean(0) - usual[:2000].mean(0))
+    assert np.abs(found - wanted / np.linalg.norm(wanted)).max() < 0.03
+    # the second number goes with the first in ordinary rows and not in carriers: it counts against
+    assert found[1] < -0.2 < 0.2 < found[2] < found[0]
+
+
+def test_spaces_together_tell_what_each_alone_misses():
+    """Three spaces, each of which sees its own colour; a pattern lies faintly in all three."""
+    rng = np.random.default_rng(4)
+    labels = np.repeat([0, 1], 1000)
+    rows = np.arange(1000, 1100)
+    values = rng.normal(0, 1, (2000, 8, 8, 3))
+    values[rows] += 0.55 * rng.choice([-1, 1], (8, 8, 3))
+    pixels = (128 + 20 * values).round().clip(0, 255).astype(np.uint8)
+    spaces = {
+        name: Space(name, torch.device("cpu"), lambda x, c=c: (x[:, c].flatten(1) - 0.5) * 10) for c, name in enumerate(FIXED)
+    }
+    doubted = np.zeros(2000, bool)
+    material = Material(pixels, labels, 2, doubted, np.zeros((2000, 2), np.float32), torch.device("cpu"), 0)
+    own, others = np.arange(1000, 2000), np.arange(1000)
+    rest = {name: space.of(pixels, others) for name, space in spaces.items()}
+    group = spaces["plain"].of(pixels, own)
+    carries = np.isin(own, rows)
+    start = torch.from_numpy(carries).float()[:, None]
+    (found,) = pursue(group, rest["plain"], start, ["known"], torch.ones_like(start))
+    split = separate(found.scores.double().numpy(), found.rest.double().numpy())
+    candidate = Candidate(1, "plain", own, found, split, 0.0, 0.0, False)
+    joint = join(material, spaces, candidate, rest)
+
+    def wrong(c: Candidate) -> int:
+        return int(((c.chance >= 0.5) != carries).sum())
+
+    assert wrong(joint) <= wrong(candidate) / 4 and wrong(candidate) >= 8
+    # any row can be asked, and rows of the search get about the same answer as when they were measured by halves
+    assert joint.joint is not None
+    (scores,) = scores_of(pixels, spaces, [joint.joint], torch.device("cpu"))
+    assert np.corrcoef(scores[own], joint.found.scores.numpy())[0, 1] > 0.97
+    assert abs(np.median(scores[others])) < 0.1 and abs(np.quantile(scores[others], 0.84) - 1) < 0.2
+    # a window may show another place in every image: its finding keeps its own scores
+    assert join(material, spaces, replace(candidate, space="window"), rest).joint is None

@@ -8,7 +8,9 @@ is quiet and a planted pattern is loud (core/triggers/spaces.py);
 measured by it, and those that stand out make the next one, so no row ever votes for itself (pursuit.py);
 (4) believe it only where the carriers stand apart from a bulk that behaves like every other class, where both halves
 found the same pattern, and where the carriers' content differs, for a cluster of near-duplicates shares
-everything and not only a pattern (judge.py).
+everything and not only a pattern (judge.py);
+(5) measure what is believed in all spaces together, because carriers that are faint in one are plain in another
+(together.py).
 No clean data, no poison rate, no truth. Blind to: triggers of a few images, sample-specific noise below the noise of
 JPEG, triggers made of ordinary content (sunglasses on faces).
 """

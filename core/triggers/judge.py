@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from core.triggers.pursuit import Pursued
 from core.triggers.separation import Separation
 from core.triggers.spaces import batches
-from core.types import Float32, Int64, UInt8
+from core.types import Bool, Float32, Int64, UInt8
+
+if TYPE_CHECKING:
+    from core.triggers.together import Joint
 
 # between the halves' directions. A class holds things that agree a little between halves: a red cab above a wheel in the
 # loudest windows (0.35), a comb that some source's resizing left on two dozen frogs (0.41). What was planted is the same
@@ -30,6 +34,7 @@ ALIKE = 0.12
 MOST_COMPARED = 500
 NEIGHBOURS = 20
 CHUNK = 2048
+DOUBT_ROUNDS = 3
 # higher is preferred where several spaces see the same rows
 PREFERRED = {"window": 0, "energy": 1, "plain": 2, "fine": 2}
 
@@ -38,7 +43,8 @@ PREFERRED = {"window": 0, "energy": 1, "plain": 2, "fine": 2}
 class Candidate:
     """One guess about one class, measured. rows: int64 (n,) of the class.  alike, usual: mean correlation of the
     carriers' coarse pictures, and of the class's.  doubted: the carriers' labels are doubted by content far more often
-    than those of the class's other rows; without that, two humps may be two kinds of content.
+    than those of the class's other rows; without that, two humps may be two kinds of content.  shape: the direction of
+    a moving patch's picture.  joint: how `found.scores` were made where several spaces made them.
     """
 
     label: int
@@ -50,6 +56,7 @@ class Candidate:
     usual: float
     doubted: bool
     shape: torch.Tensor | None = None
+    joint: Joint | None = None
 
     @property
     def chance(self) -> NDArray[np.float64]:
@@ -91,6 +98,23 @@ def more_doubted(doubted: NDArray[np.bool_], carries: NDArray[np.bool_]) -> bool
         return False
     usual = float(doubted[~carries].mean())
     return float(doubted[carries].mean()) > usual + DOUBTED * (1.0 - usual)
+
+
+def with_doubt(chance: NDArray[np.floating], doubted: Bool) -> Float32:
+    """P(carries) of a class's rows, given too whether content doubts their label; float32 (m,).
+
+    Under wrong labels nearly all carriers are doubted and few other rows, so doubt is evidence; under right labels both
+    are doubted alike and nothing changes. How much it weighs is read from the class itself, by expectation–maximisation.
+    """
+    odds = np.clip(chance, 1e-9, 1 - 1e-9) / (1 - np.clip(chance, 1e-9, 1 - 1e-9))
+    found = chance.astype(np.float64)
+    for _ in range(DOUBT_ROUNDS):
+        # one row of each kind is added, so that no share is 0 or 1
+        of_carriers = ((found * doubted).sum() + 1) / (found.sum() + 2)
+        of_others = (((1 - found) * doubted).sum() + 1) / ((1 - found).sum() + 2)
+        weight = np.where(doubted, of_carriers / of_others, (1 - of_carriers) / (1 - of_others))
+        found = odds * weight / (1 + odds * weight)
+    return found.astype(np.float32)
 
 
 def coarse(pixels: UInt8, rows: Int64, device: torch.device) -> torch.Tensor:

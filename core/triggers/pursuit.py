@@ -36,11 +36,10 @@ class Pursued:
     agreement: float
 
 
-def _turn(group: Tensor) -> Tensor:
-    """The same half of the rows every time, bool (n,)."""
-    n = len(group)
-    turn = torch.zeros(n, dtype=torch.bool, device=group.device)
-    turn[torch.randperm(n, generator=torch.Generator().manual_seed(0))[: n // 2].to(group.device)] = True
+def first_half(n: int, device: torch.device) -> Tensor:
+    """The same half of n rows every time, bool (n,)."""
+    turn = torch.zeros(n, dtype=torch.bool, device=device)
+    turn[torch.randperm(n, generator=torch.Generator().manual_seed(0))[: n // 2].to(device)] = True
     return turn
 
 
@@ -49,7 +48,7 @@ def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor) -> Pursu
 
     within (n,): 0…1, what a row may weigh at most, see `pursue`.
     """
-    turn, centre = _turn(group), rest.mean(0)
+    turn, centre = first_half(len(group), group.device), rest.mean(0)
     halves = (group[turn], group[~turn])
     for _ in range(POLISH_ROUNDS):
         weights = torch.from_numpy(_split(found).chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
@@ -80,7 +79,7 @@ def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within:
     guess that started at rows whose content contradicts the label it is that guess, so that rows of the class that look
     a little like the pattern (smooth skies beside images smoothed by a bend) do not take it over.
     """
-    turn = _turn(group)
+    turn = first_half(len(group), group.device)
     halves = (group[turn], group[~turn])
     centre = rest.mean(0)
     weights, most = [seeds[turn].clone(), seeds[~turn].clone()], (within[turn], within[~turn])

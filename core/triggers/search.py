@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from core.triggers.choose import WHOLE, choose, same_pattern
-from core.triggers.judge import Candidate, coarse, content_shares, likeness, more_doubted
+from core.triggers.judge import Candidate, coarse, content_shares, likeness, more_doubted, with_doubt
 from core.triggers.material import EVERY, Material
 from core.triggers.picture import MATCHES, draw
 from core.triggers.pursuit import Pursued, polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
 from core.triggers.separation import separate, valley
 from core.triggers.spaces import Space, energy_space, fine_space, plain_space, whitener, window_space
+from core.triggers.together import FIXED, alone, join, scores_of
 from core.types import Bool, Finding, Float32, Int64, UInt8
 
 LEAST_CLASS = 40
@@ -24,7 +24,6 @@ MOST_CLASS = 20_000
 REST_ROWS = 6_000
 SAMPLE_ROWS = 24_000
 ONE_CLASS = 0.7
-DOUBT_ROUNDS = 3
 
 Progress = Callable[[int, int], None]
 
@@ -162,12 +161,13 @@ def _one_class(material: Material, candidate: Candidate) -> bool:
 
 def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Candidate]) -> Mined:
     taken, duplicates = choose(material, candidates)
-    carriers = np.unique(np.concatenate([c.carriers for c in taken])) if taken else np.zeros(0, np.int64)
+    groups = _joined(material, spaces, same_pattern(taken))
+    carriers = np.unique(np.concatenate([c.carriers for g in groups for c in g])) if groups else np.zeros(0, np.int64)
     shares = content_shares(material.vectors, material.labels, material.classes, carriers, carriers, material.device)
     chance = np.zeros(len(material.labels), np.float32)
     findings = []
-    for group in same_pattern(taken):
-        finding, p = _finding(material, spaces, group, carriers, shares)
+    for group, scores in zip(groups, _scores_of_all(material, spaces, groups), strict=True):
+        finding, p = _finding(material, spaces, group, scores, carriers, shares)
         if finding is not None:
             findings.append(finding)
         np.maximum(chance, p, out=chance)
@@ -177,12 +177,39 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
     return Mined(named, chance, carriers, shares, held)
 
 
+def _joined(material: Material, spaces: dict[str, Space], groups: list[list[Candidate]]) -> list[list[Candidate]]:
+    """The same candidates, measured in all fixed spaces together."""
+    if not groups:
+        return []
+    sample = _sample(material, REST_ROWS)
+    there = {name: spaces[name].of(material.pixels, sample) for name in FIXED}
+    made: list[list[Candidate]] = []
+    for group in groups:
+        made.append([])
+        for c in group:
+            others = torch.from_numpy(_outside(material, c.label)[sample]).to(material.device)
+            made[-1].append(join(material, spaces, c, {name: v[others] for name, v in there.items()}))
+    return made
+
+
+def _scores_of_all(material: Material, spaces: dict[str, Space], groups: list[list[Candidate]]) -> list[Float32]:
+    """Scores of every row for each group: cross-fitted ones where the row took part in the search, else along the mean."""
+    if not groups:
+        return []
+    sample = _sample(material, REST_ROWS)
+    ways = [g[0].joint or alone(g[0], spaces[g[0].space].of(material.pixels, sample)) for g in groups]
+    found = scores_of(material.pixels, spaces, ways, material.device)
+    for group, scores in zip(groups, found, strict=True):
+        for c in group:
+            scores[c.rows] = c.found.scores.cpu().numpy()
+    return found
+
+
 def _finding(
-    material: Material, spaces: dict[str, Space], group: list[Candidate], carriers: Int64, shares: Float32
+    material: Material, spaces: dict[str, Space], group: list[Candidate], scores: Float32, carriers: Int64, shares: Float32
 ) -> tuple[Finding | None, Float32]:
     """(the finding, float32 (n,) chance that it explains a row); no finding where, all told, no row more likely carries it than not."""
     best, space = group[0], spaces[group[0].space]
-    scores = _scores_of_all(material, space, group)
     chance = np.zeros(len(material.labels), np.float32)
     for c in group:
         on = material.labels == c.label if c.label != EVERY else material.labels >= 0
@@ -223,41 +250,9 @@ def _finding(
     return finding, chance
 
 
-def with_doubt(chance: NDArray[np.floating], doubted: Bool) -> Float32:
-    """P(carries) of a class's rows, given too whether content doubts their label; float32 (m,).
-
-    Under wrong labels nearly all carriers are doubted and few other rows, so doubt is evidence; under right labels both
-    are doubted alike and nothing changes. How much it weighs is read from the class itself, by expectation–maximisation.
-    """
-    odds = np.clip(chance, 1e-9, 1 - 1e-9) / (1 - np.clip(chance, 1e-9, 1 - 1e-9))
-    found = chance.astype(np.float64)
-    for _ in range(DOUBT_ROUNDS):
-        # one row of each kind is added, so that no share is 0 or 1
-        of_carriers = ((found * doubted).sum() + 1) / (found.sum() + 2)
-        of_others = (((1 - found) * doubted).sum() + 1) / ((1 - found).sum() + 2)
-        weight = np.where(doubted, of_carriers / of_others, (1 - of_carriers) / (1 - of_others))
-        found = odds * weight / (1 + odds * weight)
-    return found.astype(np.float32)
-
-
 def _in_order(places: np.ndarray, count: int) -> np.ndarray:  # type: ignore[type-arg]
     # a finding draws at most a few thousand carriers; the rest have no place on record
     return places if len(places) == count else np.zeros((0, 2), np.int32)
-
-
-def _scores_of_all(material: Material, space: Space, group: list[Candidate]) -> Float32:
-    """Scores of every row: cross-fitted ones where the row took part in the search, else along the mean direction."""
-    best = group[0]
-    direction = best.found.direction[:, None]
-    rest = space.of(material.pixels, _sample(material, REST_ROWS)) @ direction
-    low, middle, high = np.quantile(rest.cpu().numpy(), (0.16, 0.5, 0.84))
-    scores = np.empty(len(material.labels), np.float32)
-    for start in range(0, len(scores), 4096):
-        rows = np.arange(start, min(start + 4096, len(scores)))
-        scores[rows] = ((space.of(material.pixels, rows) @ direction)[:, 0].cpu().numpy() - middle) / max((high - low) / 2, 1e-6)
-    for c in group:
-        scores[c.rows] = c.found.scores.cpu().numpy()
-    return scores
 
 
 def _matches(material: Material, rows: Int64, carriers: Int64) -> Int64:
