@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 import torch.distributed as dist
 
 Tensor = torch.Tensor
+
+
+class _Everyone(torch.autograd.Function):
+    """Rows of all processes, (processes · m, d); the gradient of a row is the sum of what every process has for it."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, own.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total.chunk(dist.get_world_size())[dist.get_rank()]
 
 
 def nt_xent(projections: Tensor, temperature: float) -> Tensor:
@@ -20,10 +37,7 @@ def nt_xent(projections: Tensor, temperature: float) -> Tensor:
     b, rank = len(projections) // 2, 0
     everyone = projections
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        import torch.distributed.nn.functional as gathering
-
-        everyone = torch.cat(list(gathering.all_gather(projections)))  # type: ignore[no-untyped-call]
-        rank = dist.get_rank()
+        everyone, rank = _Everyone.apply(projections), dist.get_rank()  # type: ignore[no-untyped-call]
     rows = torch.arange(2 * b, device=projections.device)
     own, other = rows + rank * 2 * b, (rows + b) % (2 * b) + rank * 2 * b
     logits = projections @ everyone.T / temperature
