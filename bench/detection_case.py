@@ -62,12 +62,12 @@ class StageClock:
         return spent
 
 
-def _analyse(dataset: Dataset, evidence: Evidence, pixels: np.ndarray, seed: int, device: str, clock: StageClock) -> Any:
+def _analyse(evidence: Evidence, pixels: np.ndarray, seed: int, device: str, clock: StageClock) -> Any:
     """The pipeline's analysis of one set; where there is none yet, today's scores alone and no findings."""
     analyse = getattr(core.pipeline, "analyse", None)
     if analyse is None:
         return _content_only(evidence, clock)
-    return analyse(dataset, evidence, pixels, seed=seed, device=device, progress=clock)
+    return analyse(evidence, pixels, seed=seed, device=device, progress=clock)
 
 
 def _content_only(evidence: Evidence, clock: StageClock) -> SimpleNamespace:
@@ -199,7 +199,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     if not case.get("probe", True):
         _without_probe()
     with timed(seconds, "analyse"):
-        analysis = _analyse(dataset, evidence, pixels, case["seed"], device, clock)
+        analysis = _analyse(evidence, pixels, case["seed"], device, clock)
         stages = clock.seconds()
     content = sum(spent for name, spent in stages.items() if name in CONTENT_STAGES)
     peak = peak_gb()

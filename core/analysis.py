@@ -17,7 +17,7 @@ from core.fuse import Fused, dirty_rows, fuse
 from core.scores import SCORES
 from core.scores.vote import vote
 from core.suggest import Judgement, judge
-from core.types import UNLABELLED, Bool, Dataset, Evidence, Finding, Float32, Suggestions, UInt8
+from core.types import UNLABELLED, Bool, Evidence, Finding, Float32, Suggestions, UInt8
 
 if TYPE_CHECKING:
     from core.triggers import Mined
@@ -77,7 +77,6 @@ def judge_content(evidence: Evidence, progress: Stages | None = None) -> Content
 
 
 def analyse(
-    dataset: Dataset,
     evidence: Evidence,
     pixels: UInt8,
     *,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from core.analysis import Analysis, analyse
-from core.errors import Cancelled, TasterError, UserError
+from core.errors import UserError
 from core.inspections import load_inspection
-from core.progress import Progress, State, alive, read_progress
+from core.progress import Progress, State, alive, ended, read_progress
 from core.scan_options import ScanOptions
 from core.sources import open_source, source_identity
 from core.stages import Stages
@@ -108,18 +108,8 @@ def scan(
         write_json(folder / "source.json", {"identity": identity, "allow_outside": options.allow_outside})
         write_json(folder / "recipe.json", asdict(recipe))
         write_json(folder / "options.json", asdict(options))
-        try:
+        with ended(progress):
             Stages(dataset, recipe, options, workspace, key, progress).run()
-        except (Cancelled, KeyboardInterrupt):
-            progress.finish("cancelled")
-            raise
-        except TasterError as error:
-            progress.finish("failed", str(error))
-            raise
-        except Exception as error:
-            progress.finish("failed", f"internal fault: {type(error).__name__}")
-            raise
-        progress.finish("done")
     return key
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core.errors import Cancelled, TasterError
 from core.store import read_json, write_json
 
 STAGES = ("read", "train", "embed", "neighbours", "scores", "pixels", "halftone", "patterns", "probe", "map")
@@ -115,3 +117,20 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (OSError, IndexError):
         return True
+
+
+@contextmanager
+def ended(progress: Progress) -> Iterator[None]:
+    """Write how the work ended, however it ended."""
+    try:
+        yield
+    except (Cancelled, KeyboardInterrupt):
+        progress.finish("cancelled")
+        raise
+    except TasterError as error:
+        progress.finish("failed", str(error))
+        raise
+    except Exception as error:
+        progress.finish("failed", f"internal fault: {type(error).__name__}")
+        raise
+    progress.finish("done")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -17,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from core.embedders.base import pick_device
-from core.errors import Cancelled, TasterError, UserError
+from core.errors import UserError
 from core.inspections import truth_of
 from core.pipeline import attack_recipe, inspection_of, lineage, open_dataset, source_of
 from core.pixels import working_pixels, working_side
-from core.progress import Progress, State
+from core.progress import Progress, State, ended
 from core.prove_arms import Arm, arms
 from core.prove_options import ProveOptions
 from core.prove_record import ProofFolder, curve_of, decisions_digest, proofs_of, remember_proof, result_of
@@ -71,7 +70,7 @@ def prove(
         remove_temporaries(folder.root)
         progress = Progress(folder.root / "progress.json", listener)
         progress.stage("prove")
-        with _ended(progress):
+        with ended(progress):
             return _proved(case, folder, earlier, progress)
 
 
@@ -101,23 +100,6 @@ def proof_key(
     if truth is not None:
         h.update(truth.is_poisoned.tobytes() + truth.original_labels.astype("<i8").tobytes())
     return h.hexdigest()
-
-
-@contextmanager
-def _ended(progress: Progress) -> Iterator[None]:
-    """Write how the work ended, however it ended."""
-    try:
-        yield
-    except (Cancelled, KeyboardInterrupt):
-        progress.finish("cancelled")
-        raise
-    except TasterError as error:
-        progress.finish("failed", str(error))
-        raise
-    except Exception as error:
-        progress.finish("failed", f"internal fault: {type(error).__name__}")
-        raise
-    progress.finish("done")
 
 
 def _proved(case: Case, folder: ProofFolder, earlier: Sequence[ProofFolder], progress: Progress) -> dict[str, Any]:

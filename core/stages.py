@@ -122,7 +122,6 @@ class Stages:
         device = pick_device(self.options.device)
         shift = self._halftone_shift(pixels, device)
         found = analyse(
-            dataset,
             evidence,
             pixels,
             seed=self.recipe.seed,

@@ -160,14 +160,14 @@ def test_the_analysis_is_the_pipelines_own_and_its_figures_can_be_written(toy, m
     given = analysis(60, new.truth.is_poisoned)
     given.findings = tuple(a_finding(60, f.rows, **fields) for f in given.findings)
 
-    def analyse(dataset, evidence, pixels, *, seed, device, progress=None):
-        assert (dataset, evidence, seed, device) == (new, "evidence", 3, "cpu")
+    def analyse(evidence, pixels, *, seed, device, progress=None):
+        assert (evidence, seed, device) == ("evidence", 3, "cpu")
         progress.stage("artifact")
         return given
 
     monkeypatch.setattr(core.pipeline, "analyse", analyse, raising=False)
     clock = StageClock()
-    assert _analyse(new, "evidence", pixels_of(new), 3, "cpu", clock) is given and "artifact" in clock.seconds()
+    assert _analyse("evidence", pixels_of(new), 3, "cpu", clock) is given and "artifact" in clock.seconds()
     found = json.loads(json.dumps(measure(new, given, {}, pixels_of(toy), pixels_of(new), "badnets")))
     assert found["findings"][0]["strength"] == 9 and found["findings"][0]["rows"] == 12
 

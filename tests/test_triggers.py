@@ -98,6 +98,19 @@ def test_an_overlay_of_noise():
     assert correlation(found.findings[0].pattern, noise - noise.mean()) >= 0.8
 
 
+def test_a_faint_overlay_is_drawn_whole():
+    toy = pictures()
+    rows = poisoned(toy, 60)
+    noise = np.random.default_rng(6).choice([-4, 4], (SIDE, SIDE, 3))
+    toy.pixels[rows] = (toy.pixels[rows].astype(int) + noise).clip(0, 255).astype(np.uint8)
+    toy.labels[rows] = TARGET
+    (finding,) = mined(toy).findings
+    # not the few pixels of it that rise above the images' own differences
+    assert finding.kind == "overlay"
+    assert correlation(finding.pattern, noise) >= 0.7
+    assert finding.mask.mean() > 0.8
+
+
 def test_a_patch_that_moves():
     toy = pictures()
     rows = poisoned(toy, 80)

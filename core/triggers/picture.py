@@ -71,7 +71,7 @@ def _mean(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor]:
 def _difference(pixels: UInt8, carriers: Int64, matches: Int64) -> tuple[Float32, Float32]:
     """(pattern, z), both float32 (h, w, 3): carriers' mean minus that of like content, noise shrunk away.
 
-    Noise is removed where the pattern is sparsest, in pixels or in frequencies.
+    Noise is removed in pixels or in frequencies, wherever less of it, and more of the pattern, is left.
     """
     mean, variance = _mean(pixels, carriers)
     like, like_variance = _mean(pixels, matches) if len(matches) else (torch.full_like(mean, 0.5), variance)
@@ -80,10 +80,14 @@ def _difference(pixels: UInt8, carriers: Int64, matches: Int64) -> tuple[Float32
     basis = cosine_basis(difference.shape[-1], difference.device)
     waves = basis @ difference @ basis.T
     noise = _wave_noise(pixels, carriers, basis) * math.sqrt(1 + len(carriers) / max(len(matches), 1))
-    by_pixel, by_wave = _shrink(difference, error), basis.T @ _shrink(waves, noise) @ basis
-    sparse_pixels, sparse_waves = _concentration(by_pixel), _concentration(basis @ by_wave @ basis.T)
-    pattern = by_pixel if sparse_pixels >= sparse_waves else by_wave
-    z = pattern / error
+    by_pixel, kept = _shrink(difference, error), _shrink(waves, noise)
+    if _risk(difference, by_pixel, error) <= _risk(waves, kept, noise):
+        pattern, z = by_pixel, by_pixel / error
+    else:
+        # of the noise too only the waves that were kept are in the picture
+        left = basis.T.square() @ (_gain(waves, kept) * noise).square() @ basis.square()
+        pattern = basis.T @ kept @ basis
+        z = pattern / left.sqrt().clamp_min(1e-6)
     return pattern.permute(1, 2, 0).numpy(), z.permute(1, 2, 0).numpy()
 
 
@@ -104,10 +108,18 @@ def _shrink(values: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
     return shrunk
 
 
-def _concentration(values: torch.Tensor) -> float:
-    """1 / effective share of coordinates that hold the power; larger = sparser."""
-    power = values.square().flatten().double()
-    return float(power.numel() * power.square().sum() / power.sum().square().clamp_min(1e-30))
+def _risk(values: torch.Tensor, kept: torch.Tensor, error: torch.Tensor) -> float:
+    """What shrinking is expected to err by: Stein's unbiased estimate (1981), up to a constant that no basis changes.
+
+    It counts what is thrown away as well as the noise that stays, so a faint pattern over the whole picture is not
+    mistaken for the few pixels of it that stand out of the noise.
+    """
+    return float((values - kept).double().square().sum() + 2 * (_gain(values, kept) * error.square()).double().sum())
+
+
+def _gain(values: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """What `kept` is of `values`, 0…1."""
+    return torch.where(values == 0, torch.zeros_like(values), kept / values).clamp(0, 1)
 
 
 def _mask(z: Float32, *, smooth: bool) -> Real:
