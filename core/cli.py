@@ -195,7 +195,7 @@ def _newest(chosen: argparse.Namespace, workspace: Workspace) -> str:
 
 
 def _poison(chosen: argparse.Namespace) -> None:
-    from core.attacks import apply_attack, find_attack, settings_for, write_poisoned
+    from core.attacks import apply_attack, changed_by, find_attack, settings_for, write_poisoned
     from core.pipeline import open_dataset
     from core.sources import source_identity
 
@@ -215,16 +215,20 @@ def _poison(chosen: argparse.Namespace) -> None:
     )
     recipe = {"attack": attack.name, "rate": chosen.rate, "target": chosen.target, "seed": chosen.seed, "settings": settings, "source_digest": dataset.digest}
     identity = source_identity(chosen.source)
+    mine = changed_by(dataset, poisoned)
+    earlier = poisoned.truth.is_poisoned & ~mine if poisoned.truth is not None else None
     out = write_poisoned(
         poisoned,
         chosen.out,
         recipe=recipe,
         source=None if identity == "demo" else Path(identity),
+        earlier=earlier,
         progress=ProgressLine(sys.stderr).counter("writing"),
     )
-    changed = int(poisoned.truth.is_poisoned.sum()) if poisoned.truth is not None else 0
-    result = {"out": str(out), "images": len(poisoned), "changed": changed, "truth": str(out / "truth.parquet")}
-    _print(result if chosen.json else f"{changed:,} of {len(poisoned):,} images changed by {attack.name}; set and truth.parquet are in {out}")
+    changed, others = int(mine.sum()), 0 if earlier is None else int(earlier.sum())
+    result = {"out": str(out), "images": len(poisoned), "changed": changed, **({"poisoned_earlier": others} if others else {}), "truth": str(out / "truth.parquet")}
+    before = f" (and {others:,} that were poisoned before)" if others else ""
+    _print(result if chosen.json else f"{changed:,} of {len(poisoned):,} images changed by {attack.name}{before}; set and truth.parquet are in {out}")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -264,7 +268,11 @@ def _export(chosen: argparse.Namespace) -> None:
     key = _newest(chosen, workspace)
     inspection = inspection_of(workspace, key)
     assert inspection is not None
-    log = Reviews(workspace.reviews_path).log(lineage(workspace, key), upto=chosen.seq)
+    reviews, digests = Reviews(workspace.reviews_path), lineage(workspace, key)
+    newest = reviews.head(digests)
+    if chosen.seq is not None and not 0 <= chosen.seq <= newest:
+        raise UserError(f"--seq {chosen.seq}: there is no such decision on this set", f"0 (none) to {newest} (the newest)", "leave it out for the state of now")
+    log = reviews.log(digests, upto=chosen.seq)
     written = export(
         inspection, fold(log), log, to=chosen.to, out=chosen.out, source=source_path(workspace, key), link=chosen.link, seq=chosen.seq
     )

@@ -154,6 +154,8 @@ def _shown(value: object) -> str:
 def _read_table(path: Path) -> Table:
     """Columns of a .csv or .parquet file as lists; a .csv holds text throughout."""
     suffix = path.suffix.lower()
+    if not path.exists():
+        raise UserError(f"truth file {path.name!r} does not exist", "a .csv or .parquet file with id, is_poisoned, original_label", "check the path")
     if suffix not in (".csv", ".parquet"):
         raise UserError(f"truth file {path.name!r} is of unknown kind", "it must be a .csv or .parquet file")
     # imported here: evaluating a demo needs no tables

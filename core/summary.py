@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,14 @@ def summary_text(found: dict[str, Any], source: str) -> str:
         lines.append(f"{len(skipped):,} files were skipped:")
         lines += [f"  {_shown(s['file'])}: {s['reason']}" for s in skipped[:3]]
         lines += [f"  … and {len(skipped) - 3:,} more (--json lists all)"] if len(skipped) > 3 else []
-    lines.append(f"see them: streamlit run app.py -- {source}")
+    lines.append(f"see them: {_streamlit()} run app.py -- {source}")
     return "\n".join(lines)
+
+
+def _streamlit() -> str:
+    """The program as this environment's user can type it."""
+    beside = Path(sys.executable).with_name("streamlit")
+    return os.path.relpath(beside) if beside.exists() else "streamlit"
 
 
 def _shown(name: str) -> str:

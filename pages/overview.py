@@ -40,8 +40,9 @@ def _verdicts(inspection) -> None:
     said = ", ".join(f"**{count:,}** {words}" for words, count in counts.items() if count and words != "clean")
     st.markdown(f"Verdicts: {said or 'nothing stands out'}.")
     st.caption(
-        "Suspicion is the estimated chance that the given label is wrong, judged by what the image's neighbours are called; "
-        f"from {inspection.threshold:.2f} on, an image is suspicious. It cannot see poison whose label is right."
+        "Suspicion is the estimated chance that something is wrong with an image: that its label contradicts what it shows, judged by "
+        "images like it, or that a planted pattern explains the label. "
+        f"From {inspection.threshold:.2f} on, an image is suspicious. It cannot see poison without a common pattern whose labels are right."
     )
 
 
@@ -71,7 +72,7 @@ st.title(source_name(inspection) if inspection is not None else "Taster")
 follow(_identity())
 if inspection is None:
     state = services().scan_state(_identity())
-    if state is None or state.state != "running":
+    if state is None:
         st.info("No set has been scanned yet. Give the path of a folder or file below; `demo` opens the built-in handwritten digits.")
 else:
     remember_view("overview")

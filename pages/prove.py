@@ -57,29 +57,39 @@ def _running(inspection) -> None:
     left, right = st.columns([5, 1], vertical_alignment="bottom")
     share = min(state.done / state.total, 1.0) if state.total else 0.0
     words = f"Training victims: {100 * share:.0f} %" if state.total else "Getting ready: choosing test images and the trigger"
+    if st.session_state.get("proof_cancelled") == state.pid:
+        words = "Cancelling; victims that are finished are kept"
     words += f", {state.rate:,.0f} images per second" if state.rate else ""
     words += f", {duration(state.left)} left" if state.left is not None else ""
     left.progress(share, text=words)
     if right.button("Cancel", key="cancel_proof", width="stretch", help="Victims that are finished are kept; training goes on from there."):
         services().cancel_proof(inspection.key)
+        st.session_state["proof_cancelled"] = state.pid
     folder = services().proof(inspection.key)
     plan = folder.plan() if folder is not None else None
     if plan is not None and folder.curves():
         draw_curves(folder, plan, key="proof_live")
 
 
-def _ended(inspection, state) -> None:
+def _how_it_ended(state) -> None:
     if state.state == "failed":
         st.error(f"The training stopped: {plain(state.message, 400)}")
     elif state.state == "cancelled":
         st.warning("The training was cancelled. Victims that were finished are kept.")
     else:
         st.warning("The training was interrupted. Victims that were finished are kept.")
+
+
+def _ended(inspection, state) -> None:
+    _how_it_ended(state)
     folder = services().proof(inspection.key)
     plan = folder.plan() if folder is not None else None
     if plan is not None and folder.curves():
         draw_curves(folder, plan, key="proof_ended")
-    _start(inspection, "Go on with the training")
+        _start(inspection, "Go on with the training")
+    else:
+        # nothing was trained yet: what this page is for has still to be said
+        _empty(inspection)
 
 
 def _results(inspection, folder, result) -> None:
@@ -105,12 +115,14 @@ inspection = need("prove")
 remember_view("prove")
 st.title("Prove")
 state = services().proof_state(inspection.key)
-folder = services().proof(inspection.key)
-result = folder.result() if folder is not None else None
+known = services().proof_result(inspection.key)
 if state is not None and state.state == "running":
     _running(inspection)
-elif result is not None:
-    _results(inspection, folder, result)
+elif known is not None:
+    if state is not None and state.state != "done":
+        _how_it_ended(state)
+        st.caption("Below is what the training before it found.")
+    _results(inspection, *known)
 elif state is not None and state.state != "done":
     _ended(inspection, state)
 else:

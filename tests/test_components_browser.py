@@ -100,7 +100,7 @@ def test_colours_switch_without_the_server_and_names_are_text(page, served):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.get_by_role("button", name="Verdict").click()
-    assert "dirty-label poison" in page.locator(".legend").inner_text()
+    assert "poison, wrong label" in page.locator(".legend").inner_text()
     assert not [url for url in asked if "/api/points" in url or "_stcore" in url]
 
 

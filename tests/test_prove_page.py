@@ -98,7 +98,7 @@ def test_results_stand_and_stand_again_after_another_page(served, proved):
     words = said(test)
     assert "With the trigger on them" in words and "badnets" in words and "The trigger at work" in words
     table = test.dataframe[0].value
-    assert list(table["Training set"]) == ["As given", "After automatic cleansing", "As you decided", "Truth removed"]
+    assert list(table["Training set"]) == ["As given", "After automatic cleansing", "As you decided", "Known poison removed"]
     assert table["Accuracy"][0] == f"{100 * result['as_given']['accuracy']:.1f} %"
     assert test.query_params["dataset"] == made.newest_key("demo") and test.query_params["page"] == "prove"
     assert not test.info, "nothing was decided since"

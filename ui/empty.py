@@ -28,10 +28,12 @@ def need(page: str, *, xy: bool = False) -> Inspection:
 
 def _say(inspection: Inspection | None, xy: bool) -> None:
     key = current_key()
-    if key is not None or services().scan_running():
+    if services().scan_running() or (key is not None and services().at_work(key)):
         waits_for = "map is" if xy and inspection is not None and inspection.suspicion is not None else "scores are"
         st.info(f"The scan is still at work; this page opens by itself when the {waits_for} ready.")
         _wait(xy)
+    elif key is not None:
+        st.info("The scan stopped before there was anything to show here. What was finished is kept: the Overview page says why, and goes on with it.")
     else:
         st.info("Nothing has been scanned yet. Open a set, or the built-in demo, on the Overview page.")
     link("overview", "Go to Overview")

@@ -24,7 +24,8 @@ def inspector_source() -> dict[str, str]:
     return {"html": '<div class="taster"></div>', "css": css, "js": js}
 
 
-_inspector = st.components.v2.component("taster_inspector", **inspector_source())
+# not in a shadow root: a dialog keeps Tab among the elements it sees, and it does not see into one
+_inspector = st.components.v2.component("taster_inspector", **inspector_source(), isolate_styles=False)
 
 
 def inspector(inspection: Inspection, row: int, *, key: str) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from core.scores.artifact import OTHER_SCORES
 from core.types import Decision, Finding, Float32, Inspection
 from ui.inspector_views import PATTERN, VERSION, percentile, ways_for
 from ui.queue_items import class_name, queue_item
@@ -71,8 +70,7 @@ def score_lines(inspection: Inspection, row: int) -> list[dict[str, Any]]:
             lines.append(_line(name, words, asks, "", blind, column, row))
     for reason in reasons(inspection, row):
         name, words = reason.name, reason.detector[:1].upper() + reason.detector[1:]
-        undescribed = NOT_DESCRIBED in (reason.asks, reason.blind_to)
-        asks, blind = OTHER_SCORES.get(name, ("", "")) if undescribed else (reason.asks, reason.blind_to)
+        asks, blind = ("" if said == NOT_DESCRIBED else said for said in (reason.asks, reason.blind_to))
         lines.append(_line(name, words, reason.says, asks, blind, inspection.scores[name], row))
     return lines
 

@@ -20,7 +20,7 @@ ARM_WORDS = {
     "as_given": "As given",
     "cleansed": "After automatic cleansing",
     "decided": "As you decided",
-    "truth_removed": "Truth removed",
+    "truth_removed": "Known poison removed",
 }
 ARM_HELP = {
     "as_given": "the set as it is",
@@ -28,7 +28,7 @@ ARM_HELP = {
     "decided": "your decisions alone",
     "truth_removed": "all that is known to be wrong left out",
 }
-SHORT_WORDS = {"as_given": "as given", "cleansed": "cleansed", "decided": "as you decided", "truth_removed": "truth removed"}
+SHORT_WORDS = {"as_given": "as given", "cleansed": "cleansed", "decided": "as you decided", "truth_removed": "known poison removed"}
 # the last line lies upon others when cleansing is perfect
 DASHES = {"truth_removed": "dot"}
 COLOURS = {"as_given": "#d1495b", "cleansed": "#2a8c82", "decided": "#d9962b", "truth_removed": "#5b7fb8"}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.agreement import top_size
 from core.scores import SCORES
+from core.scores.artifact import ARTIFACT_SCORES, OTHER_SCORES
 from core.types import UNLABELLED, Inspection
 from ui.wording import SCORE_WORDS
 
@@ -43,12 +44,8 @@ class Reason:
 
 def described() -> dict[str, tuple[str, str]]:
     """Every registered score, in the registries' order: name -> (what it asks, what it cannot see)."""
-    try:
-        from core.scores.artifact import ARTIFACT_SCORES
-    except ImportError:
-        ARTIFACT_SCORES = {}
     entries = {**SCORES, **ARTIFACT_SCORES}
-    return {name: (str(entry.question), str(entry.blind_to)) for name, entry in entries.items()}
+    return {**{name: (str(entry.question), str(entry.blind_to)) for name, entry in entries.items()}, **OTHER_SCORES}
 
 
 def detector_words(name: str) -> str:

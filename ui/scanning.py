@@ -81,7 +81,7 @@ def _ended(identity: str, state: State) -> None:
         st.warning(f"The scan of {name} was cancelled. What was finished is kept.")
     else:
         st.warning(f"The scan of {name} was interrupted. What was finished is kept.")
-    if st.button("Go on with the scan", key="resume_scan"):
+    if st.button("Try again" if state.state == "failed" else "Go on with the scan", key="resume_scan"):
         start(identity, services().scan_options(identity))
 
 

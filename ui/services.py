@@ -11,19 +11,19 @@ import sys
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from core.errors import UserError
-from core.pipeline import ScanOptions, inspection_of, is_finished, lineage, source_of
+from core.pipeline import ScanOptions, inspection_of, is_finished, lineage, newest_scan, source_of
 from core.progress import State, alive, read_progress
 from core.prove_record import ProofFolder, proofs_of
 from core.reviews import Reviews
 from core.sources import source_identity
 from core.store import Workspace, default_workspace, read_json
-from core.types import Inspection
+from core.types import Decision, Inspection
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_INSPECTIONS = 4
@@ -55,6 +55,7 @@ class AppServices:
         self._lock = threading.RLock()
         self._reviews: Reviews | None = None
         self._loaded: OrderedDict[str, tuple[tuple[bool, ...], Inspection]] = OrderedDict()
+        self._standing: dict[str, tuple[object, Mapping[str, Decision]]] = {}
         self._jobs: dict[str, _Job] = {}
         self._proofs: dict[str, _Job] = {}
 
@@ -86,6 +87,20 @@ class AppServices:
                 self._reviews = Reviews(self.workspace.reviews_path)
             return self._reviews
 
+    def standing(self, key: str) -> Mapping[str, Decision]:
+        """The decision that holds for each image id of a scan's set; read again only when the log has grown."""
+        digests = tuple(self.lineage(key))
+        head = self.reviews().head(digests)
+        with self._lock:
+            known = self._standing.get(key)
+        if known is None or known[0] != (digests, head):
+            known = ((digests, head), self.reviews().state(digests, upto=head))
+            with self._lock:
+                self._standing[key] = known
+                while len(self._standing) > MOST_INSPECTIONS:
+                    self._standing.pop(next(iter(self._standing)))
+        return known[1]
+
     def lineage(self, key: str) -> Sequence[str]:
         """Digests of the data sets whose decisions count for this scan."""
         return lineage(self.workspace, key)
@@ -95,7 +110,7 @@ class AppServices:
     def open_first(self) -> None:
         """Scan the source that the app was started with, unless the workspace has it already."""
         key = self.newest_key(self.first_source)
-        if key is None or not is_finished(self.workspace, key):
+        if key is None or (self.key_in_view(self.first_source) == key and not is_finished(self.workspace, key)):
             self.start_scan(self.first_source, self.scan_options(self.first_source))
 
     def scan_options(self, spec: str) -> ScanOptions:
@@ -115,6 +130,23 @@ class AppServices:
         """Key of the newest scan of a source, finished or not."""
         scans = self.workspace.scans_of(source_identity(spec))
         return str(scans[-1]["key"]) if scans else None
+
+    def key_in_view(self, spec: str) -> str | None:
+        """Key of the scan of a source to look at: the newest, but while that one stands still unfinished, the newest finished."""
+        key = self.newest_key(spec)
+        return None if key is None else self.looked_at(key)
+
+    def looked_at(self, key: str) -> str:
+        """`key`, or where that scan has stopped before its end, the newest finished scan of its source, if it has one."""
+        if is_finished(self.workspace, key) or self.at_work(key):
+            return key
+        source = read_json(self.workspace.scan_dir(key) / "source.json")
+        return (newest_scan(self.workspace, str(source["identity"])) if source else None) or key
+
+    def at_work(self, key: str) -> bool:
+        """True while some process works on this scan."""
+        state = read_progress(self.workspace.scan_dir(key) / "progress.json")
+        return state is not None and state.state == "running" and alive(state.pid)
 
     def start_scan(self, spec: str, options: ScanOptions) -> None:
         """Start the command line on `spec` as a process of its own; it outlives a closed tab.
@@ -162,6 +194,15 @@ class AppServices:
         """The newest proof of a scan, finished or not; None where it has had none."""
         known = proofs_of(self.workspace, key)
         return ProofFolder(self.workspace.proof_dir(known[-1])) if known else None
+
+    def proof_result(self, key: str) -> tuple[ProofFolder, dict[str, Any]] | None:
+        """The newest proof of a scan that came to its end, and its result."""
+        for name in reversed(proofs_of(self.workspace, key)):
+            folder = ProofFolder(self.workspace.proof_dir(name))
+            result = folder.result()
+            if result is not None:
+                return folder, result
+        return None
 
     def start_proof(self, key: str, *, seeds: int) -> None:
         """Train victims for a scan, in a process of its own that outlives a closed tab; one at a time for a scan."""

@@ -20,15 +20,15 @@ def sidebar() -> None:
         reviewer_field()
         inspection = current()
         if inspection is not None and inspection.suspicion is not None:
-            _counts(inspection)
+            _counts(inspection.key)
 
 
 def _dataset_choice() -> None:
     recent = services().workspace.recent_sources()
-    by_key = {entry["scans"][-1]["key"]: entry for entry in recent}
     key = current_key()
+    # the scan in view may be an older one of its source, opened by its address
+    by_key = {key if any(s["key"] == key for s in entry["scans"]) else services().looked_at(entry["scans"][-1]["key"]): entry for entry in recent}
     if key and key not in by_key:
-        # an older scan, opened by its address
         by_key = {key: {"identity": f"scan {key[:8]}", "name": f"scan {key[:8]}"}, **by_key}
     if not by_key:
         return
@@ -45,8 +45,13 @@ def _dataset_choice() -> None:
         st.rerun()
 
 
-def _counts(inspection: Inspection) -> None:
-    state = services().reviews().state(tuple(services().lineage(inspection.key)))
+@st.fragment(run_every=2.0)
+def _counts(key: str) -> None:
+    """Looked at again and again: decisions are saved without a rerun of the page, and other people take some too."""
+    inspection = services().inspection(key)
+    if inspection is None or inspection.suspicion is None:
+        return
+    state = services().standing(key)
     ids = inspection.dataset.ids
     suspects = [ids[row] for row in inspection.is_suspicious.nonzero()[0]]
     decided = sum(name in state for name in suspects)

@@ -10,15 +10,18 @@ from ui.services import services
 
 
 def current_key() -> str | None:
-    """Key of the scan in view: from the address, else from this session, else the newest of the first source."""
+    """Key of the scan in view: from the address, else from this session, else of the first source; see `looked_at`."""
     asked = st.query_params.get("dataset")
     if asked and asked != st.session_state.get("dataset"):
         if services().inspection(asked) is not None:
             st.session_state["dataset"] = asked
         else:
             st.session_state.setdefault("unknown_dataset", asked)
-    key = st.session_state.get("dataset") or services().newest_key(services().first_source)
-    return str(key) if key else None
+    chosen = st.session_state.get("dataset")
+    if chosen:
+        # a second scan that failed does not take the first one's results away
+        return services().looked_at(str(chosen))
+    return services().key_in_view(services().first_source)
 
 
 def choose(key: str) -> None:

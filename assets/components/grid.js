@@ -207,6 +207,7 @@ class Grid {
     if (!this.data.inspectable || !this.nodes[i]) return;
     this.focusTile(i);
     this.pages.report();
+    afterDialog(() => this.focusTile(i));
     this.api.setTriggerValue("inspect", { row: this.page.rows[i] });
   }
 

@@ -203,6 +203,7 @@ class Queue {
   inspect() {
     // telling of the progress now would be a rerun, and close what is just being opened
     if (this.idle) this.announceLater();
+    afterDialog(() => this.root.focus({ preventScroll: true }));
     this.api.setTriggerValue("inspect", this.rows[this.at]);
   }
 

@@ -115,7 +115,7 @@ class QueueView {
       button.hidden = !candidate;
       if (!candidate) return;
       button.lastChild.replaceChildren(el("span", { class: "name", text: candidate.label }), ` ${percent(candidate.share)}`);
-      button.title = `Relabel to ${candidate.label} (${i + 1})`;
+      button.title = `Relabel to ${candidate.label} (${i + 1}); ${percent(candidate.share)} of the images most like it are called so`;
     });
   }
 

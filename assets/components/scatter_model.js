@@ -1,7 +1,7 @@
 /* What the points mean: colours, legend entries, who is nearest, who is inside. No drawing here. */
 
 const NONE = 255, NO_LABEL = 65535, SPAN = 65535;
-const VERDICT_NAMES = ["clean", "label noise", "dirty-label poison", "clean-label poison", "outlier", "near duplicate"];
+const VERDICT_NAMES = ["clean", "label mistake", "poison, wrong label", "poison, right label", "out of place", "near duplicate"];
 const DECISION_NAMES = ["undecided", "kept", "relabelled", "excluded", "needs review"];
 const DECISION_OF = { keep: 1, relabel: 2, exclude: 3, needs_review: 4 };
 

@@ -33,7 +33,7 @@ from core.attacks.write import write_poisoned
 from core.errors import UnreadableImage, UserError
 from core.types import DIGEST_BYTES, Bool, Dataset, Truth, UInt8, content_digest
 
-__all__ = ["ALIASES", "ATTACKS", "Attack", "apply_attack", "find_attack", "settings_for", "write_poisoned"]
+__all__ = ["ALIASES", "ATTACKS", "Attack", "apply_attack", "changed_by", "find_attack", "settings_for", "write_poisoned"]
 
 ATTACKS: dict[str, Attack] = {
     attack.name: attack
@@ -131,6 +131,13 @@ def apply_attack(
         labels_column=labels_column,
     )
     return _changed(scene, card, card.function(scene))
+
+
+def changed_by(before: Dataset, after: Dataset) -> Bool:
+    """bool (n,): rows that the attack from `before` to `after` poisoned; covers, whose labels stay right, are not among them."""
+    assert after.truth is not None
+    other = (before.labels != after.labels) | (before.image_digests != after.image_digests).any(axis=1)
+    return np.asarray(other & after.truth.is_poisoned)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,10 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import UnreadableImage, UserError
-from core.types import Dataset
+from core.types import Bool, Dataset
 
 Progress = Callable[[int, int], None]
 
@@ -27,6 +29,7 @@ def write_poisoned(
     *,
     recipe: Mapping[str, object],
     source: Path | None = None,
+    earlier: Bool | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the set to the new folder `out`: out/<class>/<row>_<name>.<suffix>, truth.parquet and recipe.json.
@@ -37,6 +40,7 @@ def write_poisoned(
     give the same bytes. Everything is written to a folder beside `out` and renamed at the end.
 
     recipe: attack, rate, target, seed, settings, source digest; goes into recipe.json as it is.
+    earlier: bool (n,), poisoned rows that were so before this recipe's attack; their `attack` is "earlier".
     source: the folder that the images come from, which is never written into.
     progress: called with (images written, images in all).
     Raises UserError where `out` is taken, touches the source, cannot be written, or an image cannot be read.
@@ -51,7 +55,7 @@ def write_poisoned(
     except OSError as error:
         raise _cannot_write(out, error) from error
     try:
-        _fill(partial, dataset, recipe, progress)
+        _fill(partial, dataset, recipe, earlier, progress)
         if final.exists():
             final.rmdir()  # empty, and a rename onto it works on POSIX only
         partial.rename(final)
@@ -117,7 +121,7 @@ def _cannot_write(out: Path, error: OSError) -> UserError:
     return UserError(f"{out} cannot be written: {reason}", "the set needs a folder with room and permission")
 
 
-def _fill(folder: Path, dataset: Dataset, recipe: Mapping[str, object], progress: Progress | None) -> None:
+def _fill(folder: Path, dataset: Dataset, recipe: Mapping[str, object], earlier: Bool | None, progress: Progress | None) -> None:
     n = len(dataset)
     width = max(5, len(str(n)))
     stems = [f"{row:0{width}d}_{_stem(dataset.ids[row])}" for row in range(n)]
@@ -133,7 +137,10 @@ def _fill(folder: Path, dataset: Dataset, recipe: Mapping[str, object], progress
         paths.append(path)
         if progress is not None:
             progress(row + 1, n)
-    _write_truth(folder / TRUTH_FILE, dataset, paths, folders, str(recipe.get("attack", "")))
+    assert dataset.truth is not None
+    name, was = str(recipe.get("attack", "")), np.zeros(n, dtype=bool) if earlier is None else earlier
+    attacks = [("earlier" if was[row] else name) if flag else "" for row, flag in enumerate(dataset.truth.is_poisoned.tolist())]
+    _write_truth(folder / TRUTH_FILE, dataset, paths, folders, attacks)
     _write_recipe(folder / RECIPE_FILE, dataset, recipe, folders)
 
 
@@ -163,7 +170,7 @@ def _bytes(dataset: Dataset, row: int) -> tuple[bytes, str]:
     return data, suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ".img"
 
 
-def _write_truth(path: Path, dataset: Dataset, paths: list[str], folders: Sequence[str], attack: str) -> None:
+def _write_truth(path: Path, dataset: Dataset, paths: list[str], folders: Sequence[str], attacks: list[str]) -> None:
     # imported here: reading attacks' cards should not load arrow
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -176,7 +183,7 @@ def _write_truth(path: Path, dataset: Dataset, paths: list[str], folders: Sequen
         "id": pa.array(paths, pa.string()),
         "is_poisoned": pa.array(poisoned, pa.bool_()),
         "original_label": pa.array(originals, pa.string()),
-        "attack": pa.array([attack if flag else "" for flag in poisoned], pa.string()),
+        "attack": pa.array(attacks, pa.string()),
     }
     pq.write_table(pa.table(columns), path)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import UserError
+from core.errors import UnreadableImage, UserError
 from core.sources.decoding import decode as decode
 from core.types import UNLABELLED, Dataset, Int64, Skipped, Truth, UInt8, content_digest
 
@@ -80,8 +80,9 @@ def check_usable(dataset: Dataset) -> None:
     """Raise UserError where a set is too small or too uniform for any score to say something."""
     n = len(dataset)
     if n < MIN_IMAGES:
-        first = dataset.skipped[0] if dataset.skipped else None
-        why = f" ({len(dataset.skipped)} skipped, first {shown(first.file)}: {first.reason})" if first else ""
+        skipped = [*dataset.skipped, *_unreadable(dataset)]
+        n -= len(skipped) - len(dataset.skipped)
+        why = f" ({len(skipped)} skipped, first {shown(skipped[0].file)}: {skipped[0].reason})" if skipped else ""
         held = "no readable image" if n == 0 else f"only {n} readable image{'s' if n > 1 else ''}"
         raise UserError(
             f"{shown(dataset.name)} holds {held}{why}",
@@ -95,6 +96,17 @@ def check_usable(dataset: Dataset) -> None:
             "two classes or more, or no labels at all",
             "point to the folder above the class folders",
         )
+
+
+def _unreadable(dataset: Dataset) -> list[Skipped]:
+    """Images of a handful that turn out to be none, with the reason; a large set finds that out while it is read."""
+    found = []
+    for row, name in enumerate(dataset.ids):
+        try:
+            dataset.load(row)
+        except (UnreadableImage, OSError) as error:
+            found.append(Skipped(name, str(error)))
+    return found
 
 
 def safe_text(text: str) -> str:
