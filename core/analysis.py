@@ -109,7 +109,7 @@ def analyse(
     if halftone_shift is not None:
         scores["halftone_shift"] = halftone_shift
     scores["trigger"] = trigger_score(mined.findings, labels)
-    dirty = dirty_rows(mined.findings, labels, content.doubted)
+    dirty = dirty_rows(mined.findings, len(labels))
     wrong, suggestions = _without_pattern(evidence, content, mined, dirty)
     fused = fuse(labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, duplicates=mined.duplicates)
     return Analysis(

@@ -16,7 +16,7 @@ from core.store import read_array, read_json, write_array, write_json
 from core.types import Finding, Float32, Suggestions
 
 _ARRAYS = ("rows", "covers", "row_scores", "pattern", "mask", "z_map", "spectrum", "places")
-_VALUES = ("trigger_id", "kind", "label", "threshold", "strength", "false_alarm", "contradicted")
+_VALUES = ("trigger_id", "kind", "label", "threshold", "strength", "false_alarm", "contradicted", "usual")
 _FUSED = ("suspicion", "verdicts", "content", "artifact")
 _SUGGESTED = ("suggested", "confidence")
 

@@ -28,7 +28,7 @@ THRESHOLD = 0.5
 DUPLICATE_AT = float(np.exp(-0.1))
 CONCENTRATION_SIGMAS = 6.0
 CONCENTRATION_ROWS = 8
-# of the way from a label's usual doubt to certainty: carriers beyond it bear wrong labels
+# share of wrong labels among a pattern's carriers from which all of them are held to be wrong
 DIRTY = 0.5
 
 
@@ -80,20 +80,11 @@ def fuse(
     return Fused(suspicion, THRESHOLD, verdicts, content, explained)
 
 
-def dirty_rows(findings: Sequence[Finding], labels: Int64, doubted: Bool) -> Bool:
-    """bool (n,): rows poisoned by a pattern whose carriers bear wrong labels.
-
-    doubted: content contradicts the label. Embeddings doubt many right labels of hard classes, so the share among carriers
-    is held against the share among the label's rows that do not carry the pattern.
-    """
-    dirty = np.zeros(len(labels), dtype=bool)
-    carried = np.zeros(len(labels), dtype=bool)
+def dirty_rows(findings: Sequence[Finding], n: int) -> Bool:
+    """bool (n,): rows poisoned by a pattern most of whose carriers bear wrong labels."""
+    dirty = np.zeros(n, dtype=bool)
     for finding in findings:
-        carried[finding.rows] = True
-    for finding in findings:
-        like = ~carried & ((labels == finding.label) if finding.label >= 0 else (labels >= 0))
-        usual = float(doubted[like].mean()) if like.any() else 0.0
-        if finding.contradicted > usual + DIRTY * (1.0 - usual):
+        if finding.mislabelled > DIRTY:
             dirty[finding.rows] = True
     return dirty
 

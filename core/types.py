@@ -237,7 +237,8 @@ class Finding:
     places: int32 (m, 2), row and column of the pattern's middle in each of `rows`; (0, 2) where it does not move.
     strength: how far the carriers stand from the rest, in robust deviations.
     false_alarm: estimated share of rows without the pattern at or above the threshold (split-half check), 0…1.
-    contradicted: share of `rows` whose content contradicts their label, 0…1: near 1 dirty label, near 0 clean label.
+    contradicted: share of `rows` whose content contradicts their label, 0…1.
+    usual: the same share among the label's rows that do not carry it, asked in the same way.
     """
 
     trigger_id: str
@@ -255,6 +256,15 @@ class Finding:
     strength: float
     false_alarm: float
     contradicted: float
+    usual: float = 0.0
+
+    @property
+    def mislabelled(self) -> float:
+        """Estimated share of `rows` with a wrong label, 0…1: near 1 dirty label, near 0 clean label.
+
+        Embeddings misread right labels too, of hard classes half of them: that share is taken off.
+        """
+        return float(np.clip((self.contradicted - self.usual) / max(1.0 - self.usual, 1e-6), 0.0, 1.0))
 
     def __post_init__(self) -> None:
         _check(self.kind in FINDING_KINDS, f"kind must be one of {', '.join(FINDING_KINDS)}")

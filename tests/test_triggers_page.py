@@ -139,6 +139,14 @@ def test_the_kind_of_attack_is_said(share, words):
     assert any(words in fact for fact in facts(inspection, replace(inspection.findings[0], contradicted=share)))
 
 
+def test_a_class_that_is_often_misread_does_not_make_right_labels_wrong():
+    inspection = make_inspection(60)
+    finding = replace(inspection.findings[0], contradicted=0.63, usual=0.61)
+    said = next(fact for fact in facts(inspection, finding) if "contradicts" in fact)
+    assert "*clean-label*" in said and "63" in said and "61" in said
+    assert finding.mislabelled == pytest.approx(0.02 / 0.39)
+
+
 def test_every_image_is_in_the_chart_once():
     finding = a_finding(500, np.arange(40), covers=np.arange(60, 67))
     figure = score_histogram(finding)

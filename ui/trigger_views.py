@@ -77,10 +77,13 @@ def _carried(inspection: Inspection, finding: Finding) -> str:
 
 
 def _label_fact(finding: Finding) -> str:
-    share = f"For **{_percent(finding.contradicted)}** of the poisoned images the content contradicts the label"
-    if finding.contradicted >= _DIRTY:
+    share = (
+        f"For **{_percent(finding.contradicted)}** of the poisoned images the content contradicts the label, "
+        f"for **{_percent(finding.usual)}** of the images beside them that do not carry the pattern"
+    )
+    if finding.mislabelled >= _DIRTY:
         return f"{share}: a *dirty-label* attack. The pattern was put on images of other classes, and their labels were changed."
-    if finding.contradicted <= _CLEAN:
+    if finding.mislabelled <= _CLEAN:
         return f"{share}: a *clean-label* attack. The pattern was put on images that really show this class, so checking labels cannot find them."
     return f"{share}: a mixture. Some labels were changed (*dirty label*), others are right although the pattern is there (*clean label*)."
 

@@ -148,8 +148,13 @@ def content_shares(
     k = min(NEIGHBOURS, len(votes))
     shares = []
     for start in range(0, len(rows), CHUNK):
-        query = torch.from_numpy(np.ascontiguousarray(vectors[rows[start : start + CHUNK]])).float().to(device)
-        nearest = (query @ bank.T).topk(k, dim=1).indices
+        part = rows[start : start + CHUNK]
+        query = torch.from_numpy(np.ascontiguousarray(vectors[part])).float().to(device)
+        near = query @ bank.T
+        own = np.minimum(np.searchsorted(votes, part), len(votes) - 1)
+        asks = np.flatnonzero(votes[own] == part)
+        near[asks, own[asks]] = -torch.inf
+        nearest = near.topk(k, dim=1).indices
         counts = torch.zeros(len(query), classes, device=device)
         counts.scatter_add_(1, of[nearest], torch.ones(nearest.shape, device=device))
         shares.append((counts + 0.5 / classes) / (k + 0.5))

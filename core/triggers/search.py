@@ -24,6 +24,7 @@ MOST_CLASS = 20_000
 REST_ROWS = 6_000
 SAMPLE_ROWS = 24_000
 ONE_CLASS = 0.7
+MOST_ASKED = 1_000
 
 Progress = Callable[[int, int], None]
 
@@ -161,7 +162,9 @@ def _one_class(material: Material, candidate: Candidate) -> bool:
 
 def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Candidate]) -> Mined:
     taken, duplicates = choose(material, candidates)
-    groups = _joined(material, spaces, same_pattern(taken))
+    # measured together, two that shared few rows may turn out to be one
+    taken, _ = choose(material, _joined(material, spaces, taken))
+    groups = same_pattern(taken)
     carriers = np.unique(np.concatenate([c.carriers for g in groups for c in g])) if groups else np.zeros(0, np.int64)
     shares = content_shares(material.vectors, material.labels, material.classes, carriers, carriers, material.device)
     chance = np.zeros(len(material.labels), np.float32)
@@ -177,18 +180,16 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
     return Mined(named, chance, carriers, shares, held)
 
 
-def _joined(material: Material, spaces: dict[str, Space], groups: list[list[Candidate]]) -> list[list[Candidate]]:
+def _joined(material: Material, spaces: dict[str, Space], taken: list[Candidate]) -> list[Candidate]:
     """The same candidates, measured in all fixed spaces together."""
-    if not groups:
+    if not taken:
         return []
     sample = _sample(material, REST_ROWS)
     there = {name: spaces[name].of(material.pixels, sample) for name in FIXED}
-    made: list[list[Candidate]] = []
-    for group in groups:
-        made.append([])
-        for c in group:
-            others = torch.from_numpy(_outside(material, c.label)[sample]).to(material.device)
-            made[-1].append(join(material, spaces, c, {name: v[others] for name, v in there.items()}))
+    made = []
+    for c in taken:
+        others = torch.from_numpy(_outside(material, c.label)[sample]).to(material.device)
+        made.append(join(material, spaces, c, {name: v[others] for name, v in there.items()}))
     return made
 
 
@@ -225,9 +226,11 @@ def _finding(
     at = np.searchsorted(carriers, rows)
     known = (at < len(carriers)) & (carriers[np.minimum(at, len(carriers) - 1)] == rows)
     against = shares[at[known]].argmax(1) != material.labels[rows[known]] if known.any() else np.zeros(0, bool)
+    usual = _usual(material, best.label, carriers)
     if best.label != EVERY and len(rows) > WHOLE * (material.labels == best.label).sum():
         # no row is left that could vote for the label
-        against = material.doubted[rows]
+        against, left = material.doubted[rows], np.setdiff1d(np.flatnonzero(material.labels == best.label), carriers)
+        usual = float(material.doubted[left].mean()) if len(left) else 0.0
     shown = (space, best.found.direction) if best.shape is None else (spaces["window"], best.shape)
     seen = draw(material.pixels, rows, _matches(material, rows, carriers), *shown)
     finding = Finding(
@@ -246,8 +249,19 @@ def _finding(
         strength=best.split.centre,
         false_alarm=float(np.mean([c.split.false_alarm for c in group])),
         contradicted=float(against.mean()) if len(against) else 0.0,
+        usual=usual,
     )
     return finding, chance
+
+
+def _usual(material: Material, label: int, carriers: Int64) -> float:
+    """Share of the label's rows without a pattern whose content contradicts the label when carriers do not vote."""
+    own = np.flatnonzero(material.labels >= 0 if label == EVERY else material.labels == label)
+    rows = np.setdiff1d(own, carriers)
+    if len(rows) > MOST_ASKED:
+        rows = np.sort(np.random.default_rng(material.seed).choice(rows, MOST_ASKED, replace=False))
+    shares = content_shares(material.vectors, material.labels, material.classes, rows, carriers, material.device)
+    return float((shares.argmax(1) != material.labels[rows]).mean()) if len(rows) else 0.0
 
 
 def _in_order(places: np.ndarray, count: int) -> np.ndarray:  # type: ignore[type-arg]
