@@ -131,19 +131,32 @@ def trigger_score(findings: tuple[Finding, ...], labels: NDArray[np.int64]) -> F
 
 
 def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: Bool) -> tuple[Float32, Suggestions]:
-    """P(label wrong) and suggestions when carriers of wrong labels have no vote.
+    """P(label wrong) and suggestions once it is known who carries a pattern.
 
-    The others are judged anew without them: many wrong labels in one class make an embedding look worse than it is, and
-    honest rows of other classes, too, are then doubted. Carriers are asked what neighbours that carry nothing are.
+    Carriers of wrong labels have no vote, and the others are judged anew without them: many wrong labels in one class make an
+    embedding look worse than it is, and honest rows of other classes, too, are then doubted. Carriers of right labels
+    keep their vote, but agree with each other more than their class does; measured by them its other rows look doubtful,
+    so those are doubted only where a model of the rows that carry nothing doubts them too. Carriers of wrong labels are
+    asked what neighbours that carry nothing are.
     """
     labels, first = evidence.labels, content.judged
-    if not dirty.any():
+    carried = dirty.copy()
+    for finding in mined.findings:
+        carried[finding.rows] = True
+    if not carried.any():
         return first.wrong, first.suggestions
+    again = first
     rest = replace(evidence, labels=np.where(dirty, UNLABELLED, labels))
-    again = judge(rest.labels, len(rest.classes), vote(rest).shares)
+    if dirty.any():
+        again = judge(rest.labels, len(rest.classes), vote(rest).shares)
     wrong = np.where(dirty, first.wrong, again.wrong).astype(np.float32)
+    if (carried & ~dirty).any():
+        among = judge(np.where(carried, UNLABELLED, labels), len(rest.classes), vote(rest).shares)
+        wrong = np.where(carried, wrong, np.minimum(wrong, among.wrong)).astype(np.float32)
     suggested = np.where(dirty, first.suggestions.labels, again.suggestions.labels)
     confidence = np.where(dirty, first.suggestions.confidence, again.suggestions.confidence)
+    if not dirty.any():
+        return wrong, Suggestions(suggested, confidence.astype(np.float32))
     known = dirty[mined.rows]
     at, shares = mined.rows[known], mined.shares[known]
     votes = shares.copy()

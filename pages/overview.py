@@ -42,7 +42,7 @@ def _verdicts(inspection) -> None:
     st.caption(
         "Suspicion is the estimated chance that something is wrong with an image: that its label contradicts what it shows, judged by "
         "images like it, or that a planted pattern explains the label. "
-        f"From {inspection.threshold:.2f} on, an image is suspicious. It cannot see poison without a common pattern whose labels are right."
+        f"From {inspection.threshold:.2f} on, an image is suspicious. It cannot see poison whose labels are right and whose images share no pattern."
     )
 
 

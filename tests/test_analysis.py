@@ -1,12 +1,16 @@
-"""What the patterns teach the judgement by content: carriers of wrong labels have no vote on the others."""
+"""What the patterns teach the judgement by content: whose vote counts, and with whom a row is compared."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from core.analysis import _without_pattern, judge_content
+from core.scores.vote import vote
 from core.triggers import Mined
-from core.types import Evidence
+from core.types import UNLABELLED, Evidence
+from tests.finding_toys import a_finding
 
 N, PLAIN, CARRIERS = 600, 200, np.arange(400, 600)
 
@@ -46,3 +50,26 @@ def test_without_wrong_labels_nothing_is_judged_anew():
     content = judge_content(given)
     wrong, suggestions = _without_pattern(given, content, mined(), np.zeros(N, bool))
     assert wrong is content.judged.wrong and suggestions is content.judged.suggestions
+
+
+def test_rows_beside_carriers_of_right_labels_are_doubted_only_where_a_model_without_them_does_too(monkeypatch):
+    given = evidence()
+    content = judge_content(given)
+    asked = []
+
+    def judged(labels, classes, shares):
+        # the carriers' votes count on, whatever the model is fitted to
+        asked.append((labels, shares(np.arange(N))))
+        return replace(content.judged, wrong=np.where(np.arange(N) % 2, 0.9, 0.001).astype(np.float32))
+
+    monkeypatch.setattr("core.analysis.judge", judged)
+    found = replace(mined(), findings=(a_finding(N, CARRIERS, label=1, contradicted=0.05),))
+    wrong, suggestions = _without_pattern(given, content, found, np.zeros(N, bool))
+    ((labels, shares),) = asked
+    assert (labels[CARRIERS] == UNLABELLED).all() and np.array_equal(labels[:400], given.labels[:400])
+    assert np.array_equal(shares, vote(given).shares(np.arange(N)))
+    before = content.judged.wrong
+    others = np.arange(400)
+    assert np.array_equal(wrong[others], np.minimum(before[others], np.where(others % 2, np.float32(0.9), np.float32(0.001))))
+    assert np.array_equal(wrong[CARRIERS], before[CARRIERS])
+    assert np.array_equal(suggestions.labels, content.judged.suggestions.labels)
