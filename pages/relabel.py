@@ -67,7 +67,10 @@ def _saved() -> None:
 
 @st.fragment
 def _many(inspection, made) -> None:
-    box = st.expander("Accept many proposals at once", key="accept_many", on_change="rerun", expanded=st.session_state.get("accept_many_open", False))
+    if "accept_many" not in st.session_state:
+        # as it was left, when the page is opened again; a value that moves with it would draw everything in it anew
+        st.session_state["accept_many_first"] = st.session_state.get("accept_many_open", False)
+    box = st.expander("Accept many proposals at once", key="accept_many", on_change="rerun", expanded=st.session_state["accept_many_first"])
     st.session_state["accept_many_open"] = bool(box.open)
     if not box.open:
         return
