@@ -53,6 +53,18 @@ def test_key_i_opens_the_image_of_the_queue_and_neighbours_lead_on(page, app, co
     assert page.locator(".taster.queue").get_attribute("data-row") == row
 
 
+def test_tab_walks_through_the_dialog_and_the_queue_has_the_keys_again_after_it(page, app):
+    opened(page, app)
+    reached = set()
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("() => document.activeElement.textContent"))
+    assert {"full size", "Smooth"} <= reached and len(reached) >= 5
+    page.keyboard.press("Escape")
+    page.locator("[role=dialog]").wait_for(state="detached")
+    page.wait_for_function("() => document.activeElement.shadowRoot?.activeElement?.closest('.queue')")
+
+
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)], ids=str)
 def test_nothing_sticks_out_of_the_dialog(page, app, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})

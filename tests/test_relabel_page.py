@@ -155,8 +155,10 @@ def test_many_at_once_counts_and_stands_again_after_another_page(app_over, works
     made.reviews().decide(inspection.dataset.digest, [inspection.dataset.ids[rows[0]]], "keep", reviewer="Bob")
     test = at()
     assert not test.slider
+    # left open, and come back to
     test.session_state["accept_many_open"] = True
-    test.run()
+    test.switch_page(str(ROOT / "pages" / "gallery.py")).run()
+    page_of(test).run()
     test.slider[0].set_value(95).run()
     test.switch_page(str(ROOT / "pages" / "gallery.py")).run()
     page_of(test).run()
@@ -242,6 +244,7 @@ class TestInABrowser:
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         page.get_by_text("92 % sure:").wait_for()
+        assert slider.evaluate("(node) => node === document.activeElement")
         inspection = inspection_in(app.workspace)
         before, after = (proposal_group(inspection, made, p).drawn.tolist() for p in (90, 92))
         expected = [("bad" if place % 2 == 0 else "good") for place, row in enumerate(before[:6]) if row in after[:20]]
