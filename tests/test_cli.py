@@ -199,6 +199,13 @@ def test_poison_scan_and_evaluate(taster: Door, images: Path, tmp_path: Path) ->
     assert made == {"out": str(out), "images": 90, "changed": 9, "truth": str(out / "truth.parquet")}
     truth = pq.read_table(out / "truth.parquet").to_pylist()
     assert sum(row["is_poisoned"] for row in truth) == 9
+    # a second attack on top of it counts its own images, and keeps the first one's apart
+    twice = tmp_path / "twice"
+    more = taster("poison", out, "--attack", "symmetric", "--rate", "0.2", "--out", twice, "--json").json
+    lines = pq.read_table(twice / "truth.parquet").to_pylist()
+    attacks = [row["attack"] for row in lines]
+    assert more["changed"] == attacks.count("symmetric") == 18
+    assert more.get("poisoned_earlier", 0) == attacks.count("earlier") == sum(row["is_poisoned"] for row in lines) - 18 > 0
     # there is no scan yet: evaluate makes it
     said = taster("evaluate", out, "--k", 10, "--json")
     found = said.json
