@@ -212,6 +212,11 @@ class TestInABrowser:
         page.get_by_text("19 of 20 are right (1 not sure, counted as wrong)").wait_for()
         page.get_by_role("button", name=f"Accept all {len(rows) - 1}").click()
         page.locator(".audit .notice button:enabled").wait_for()
+        page.get_by_text(f"{len(rows)} of {int(inspection.is_suspicious.sum())} suspicious images decided").wait_for()
+        # the keys are not left in the void: one Tab leads to Undo, which a held Enter must not reach
+        page.wait_for_function("() => document.activeElement.shadowRoot?.activeElement?.matches('.audit')")
+        page.keyboard.press("Tab")
+        page.wait_for_function("() => document.activeElement.shadowRoot?.activeElement?.textContent === 'Undo'")
         state = reviews.state(inspection.dataset.digest)
         assert state[ids[rows[0]]].reviewer == "Bob" and len(state) == len(rows)
         for row in rows[1:]:

@@ -177,6 +177,8 @@ class Audit {
 
   showOutcome() {
     if (!this.data?.rows.length || !this.started || this.at !== null || this.open_after(-1) !== null) return;
+    const focused = this.root.getRootNode().activeElement;
+    if (focused !== this.root && this.view.body.contains(focused)) this.root.focus({ preventScroll: true });
     this.view.showOutcome(this.data, this.outcome(), this.me, (action) => this.about(action));
   }
 
@@ -201,12 +203,15 @@ class Audit {
     this.decisions.group(only(rows), { ...chosen, actions: only(chosen.actions), labels: only(chosen.labels) }, note);
     this.mine = { event: "", action: chosen.action, images: places.length, reviewer: this.me, at: "", note };
     this.notice();
+    // the button that was pressed may go. Not on to Undo, which a held Enter would press: one Tab leads there
+    this.root.focus({ preventScroll: true });
   }
 
   undo({ event }) {
     this.decisions.undoEvent(event);
     this.mine = null;
     this.notice();
+    this.root.focus({ preventScroll: true });
   }
 
   /* The database has it (a decision can now be taken back by name, Python's counts can follow), or has refused it. */
@@ -219,7 +224,10 @@ class Audit {
 
   /* What stands: what was just done here, else what Python knows. */
   notice() {
+    const stays = this.view.notice.contains(this.root.getRootNode().activeElement);
     this.view.showNotice(this.mine === undefined ? this.data.standing : this.mine, this.me);
+    // drawn anew, its Undo would lose the focus
+    if (stays) (this.view.notice.querySelector("button:enabled") || this.root).focus({ preventScroll: true });
   }
 
   destroy() {
