@@ -155,7 +155,7 @@ def _read_table(path: Path) -> Table:
     """Columns of a .csv or .parquet file as lists; a .csv holds text throughout."""
     suffix = path.suffix.lower()
     if not path.exists():
-        raise UserError(f"truth file {path.name!r} does not exist", "a .csv or .parquet file with id, is_poisoned, original_label", "check the path")
+        raise UserError(f"truth file {path} is not there", "give the path of an existing .csv or .parquet file")
     if suffix not in (".csv", ".parquet"):
         raise UserError(f"truth file {path.name!r} is of unknown kind", "it must be a .csv or .parquet file")
     # imported here: evaluating a demo needs no tables
@@ -169,8 +169,6 @@ def _read_table(path: Path) -> Table:
             return {str(name): list(frame[name]) for name in frame.columns}
         table = pq.read_table(path)
         return {name: table.column(i).to_pylist() for i, name in enumerate(table.column_names)}
-    except FileNotFoundError:
-        raise UserError(f"truth file {path} is not there", "give the path of an existing file") from None
     except (OSError, ValueError, pa.ArrowException) as error:
         # pandas' parser errors are ValueErrors
         raise UserError(

@@ -45,6 +45,7 @@ class Grid {
     this.actions = BAR.map(([key, text, action, title]) => this.barButton(key, text, `${title} (${key.toUpperCase()})`, () => this.decide(action)));
     this.other = this.barButton("o", "Relabel to…", "Choose any class (O)", () => this.pick());
     const undo = this.barButton("u", "Undo", "Take back your last decision (U)", () => this.undo());
+    this.hint = el("p", { class: "hint muted" });
     const [top, foot] = this.pages.pagers;
     this.root.append(
       this.heading,
@@ -52,6 +53,7 @@ class Grid {
       this.tiles,
       foot.node,
       el("div", { class: "bar" }, this.count, ...this.actions, this.other, undo, el("span", { class: "spacer" }), this.saved.line),
+      this.hint,
     );
   }
 
@@ -62,6 +64,7 @@ class Grid {
   update(api) {
     this.api = api;
     readTheme(this.root);
+    this.hint.textContent = `Keys: arrows move, Space selects, Enter enlarges${api.data.inspectable ? ", I looks closely" : ""}; the letters above decide what is selected.`;
     this.data = api.data;
     this.decisions.configure(this.data.write, this.data.key);
     this.pages.update(this.data);
