@@ -52,8 +52,7 @@ class Grid {
       el("div", { class: "tools" }, this.total, all, none, el("span", { class: "spacer" }), top.node, el("span", { class: "spacer" }), this.smooth, el("span", { class: "group", role: "group", "aria-label": "Tile size" }, ...this.sizes)),
       this.tiles,
       foot.node,
-      el("div", { class: "bar" }, this.count, ...this.actions, this.other, undo, el("span", { class: "spacer" }), this.saved.line),
-      this.hint,
+      el("div", { class: "bar" }, this.count, ...this.actions, this.other, undo, el("span", { class: "spacer" }), this.saved.line, this.hint),
     );
   }
 
