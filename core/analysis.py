@@ -147,11 +147,12 @@ def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: 
         return first.wrong, first.suggestions
     again = first
     rest = replace(evidence, labels=np.where(dirty, UNLABELLED, labels))
+    heard = vote(rest).shares
     if dirty.any():
-        again = judge(rest.labels, len(rest.classes), vote(rest).shares)
+        again = judge(rest.labels, len(rest.classes), heard)
     wrong = np.where(dirty, first.wrong, again.wrong).astype(np.float32)
     if (carried & ~dirty).any():
-        among = judge(np.where(carried, UNLABELLED, labels), len(rest.classes), vote(rest).shares)
+        among = judge(np.where(carried, UNLABELLED, labels), len(rest.classes), heard)
         wrong = np.where(carried, wrong, np.minimum(wrong, among.wrong)).astype(np.float32)
     suggested = np.where(dirty, first.suggestions.labels, again.suggestions.labels)
     confidence = np.where(dirty, first.suggestions.confidence, again.suggestions.confidence)

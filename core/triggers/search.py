@@ -226,11 +226,12 @@ def _finding(
     at = np.searchsorted(carriers, rows)
     known = (at < len(carriers)) & (carriers[np.minimum(at, len(carriers) - 1)] == rows)
     against = shares[at[known]].argmax(1) != material.labels[rows[known]] if known.any() else np.zeros(0, bool)
-    usual = _usual(material, best.label, carriers)
     if best.label != EVERY and len(rows) > WHOLE * (material.labels == best.label).sum():
         # no row is left that could vote for the label
         against, left = material.doubted[rows], np.setdiff1d(np.flatnonzero(material.labels == best.label), carriers)
         usual = float(material.doubted[left].mean()) if len(left) else 0.0
+    else:
+        usual = _usual(material, best.label, carriers)
     shown = (space, best.found.direction) if best.shape is None else (spaces["window"], best.shape)
     seen = draw(material.pixels, rows, _matches(material, rows, carriers), *shown)
     finding = Finding(
