@@ -7,13 +7,14 @@ Two steps, because the first is quick and a gallery can be looked at after it: `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.fuse import Fused, dirty_rows, fuse
+from core.neighbours import nearest
 from core.scores import SCORES
 from core.scores.vote import vote
 from core.suggest import Judgement, judge
@@ -110,7 +111,7 @@ def analyse(
         scores["halftone_shift"] = halftone_shift
     scores["trigger"] = trigger_score(mined.findings, labels)
     dirty = dirty_rows(mined.findings, len(labels))
-    wrong, suggestions = _without_pattern(evidence, content, mined, dirty)
+    wrong, suggestions = _without_pattern(evidence, content, mined, dirty, device)
     fused = fuse(labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, duplicates=mined.duplicates)
     return Analysis(
         scores, fused.suspicion, fused.threshold, fused.verdicts, suggestions, mined.findings, fused.content, fused.artifact
@@ -130,7 +131,9 @@ def trigger_score(findings: tuple[Finding, ...], labels: NDArray[np.int64]) -> F
     return found
 
 
-def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: Bool) -> tuple[Float32, Suggestions]:
+def _without_pattern(
+    evidence: Evidence, content: Content, mined: Mined, dirty: Bool, device: str = "cpu"
+) -> tuple[Float32, Suggestions]:
     """P(label wrong) and suggestions once it is known who carries a pattern.
 
     Carriers of wrong labels have no vote, and the others are judged anew without them: many wrong labels in one class make an
@@ -145,19 +148,17 @@ def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: 
         carried[finding.rows] = True
     if not carried.any():
         return first.wrong, first.suggestions
-    again = first
-    rest = replace(evidence, labels=np.where(dirty, UNLABELLED, labels))
+    kept = np.flatnonzero(~dirty)
+    rest = _only(evidence, kept, device) if dirty.any() else evidence
     heard = vote(rest).shares
-    if dirty.any():
-        again = judge(rest.labels, len(rest.classes), heard)
-    wrong = np.where(dirty, first.wrong, again.wrong).astype(np.float32)
+    again = judge(rest.labels, len(rest.classes), heard) if dirty.any() else first
+    wrong, suggested, confidence = first.wrong.copy(), first.suggestions.labels.copy(), first.suggestions.confidence.copy()
+    wrong[kept], suggested[kept], confidence[kept] = again.wrong, again.suggestions.labels, again.suggestions.confidence
     if (carried & ~dirty).any():
-        among = judge(np.where(carried, UNLABELLED, labels), len(rest.classes), heard)
-        wrong = np.where(carried, wrong, np.minimum(wrong, among.wrong)).astype(np.float32)
-    suggested = np.where(dirty, first.suggestions.labels, again.suggestions.labels)
-    confidence = np.where(dirty, first.suggestions.confidence, again.suggestions.confidence)
+        among = judge(np.where(carried[kept], UNLABELLED, rest.labels), len(rest.classes), heard).wrong
+        wrong[kept] = np.where(carried[kept], wrong[kept], np.minimum(wrong[kept], among))
     if not dirty.any():
-        return wrong, Suggestions(suggested, confidence.astype(np.float32))
+        return wrong, Suggestions(suggested, confidence)
     known = dirty[mined.rows]
     at, shares = mined.rows[known], mined.shares[known]
     votes = shares.copy()
@@ -166,4 +167,11 @@ def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: 
     # that the label is wrong is settled by the pattern, so only the other classes are in question
     suggested[at], confidence[at] = votes.argmax(1), (votes / total).max(1)
     wrong[at] = np.maximum(wrong[at], 1.0 - shares[np.arange(len(at)), labels[at]])
-    return wrong, Suggestions(suggested, confidence.astype(np.float32))
+    return wrong, Suggestions(suggested, confidence)
+
+
+def _only(evidence: Evidence, kept: NDArray[np.int64], device: str) -> Evidence:
+    """The set without its other rows. Neighbours are searched anew: those that may not vote would leave their places
+    empty, and rows judged by fewer votes than the model's others look more doubtful than they are."""
+    vectors, k = evidence.vectors[kept], evidence.neighbours.shape[1]
+    return Evidence(evidence.labels[kept], evidence.classes, vectors, *nearest(vectors, k, device=device))
