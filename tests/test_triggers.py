@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from core.triggers import Mined, mine
+from core.triggers.expected import calm, expect
 from core.triggers.grain import POWERS, grain
 from core.triggers.judge import Candidate, with_doubt
 from core.triggers.material import Material
@@ -291,15 +292,17 @@ def test_the_discriminant_is_what_its_formula_says():
 
 
 def test_spaces_together_tell_what_each_alone_misses():
-    """Three spaces, each of which sees its own colour; a pattern lies faintly in all three."""
+    """Spaces that see one colour each; a pattern lies faintly in all."""
     rng = np.random.default_rng(4)
     labels = np.repeat([0, 1], 1000)
     rows = np.arange(1000, 1100)
     values = rng.normal(0, 1, (2000, 8, 8, 3))
     values[rows] += 0.55 * rng.choice([-1, 1], (8, 8, 3))
     pixels = (128 + 20 * values).round().clip(0, 255).astype(np.uint8)
+    colours = torch.eye(3)[:, :, None, None] * 10
     spaces = {
-        name: Space(name, torch.device("cpu"), lambda x, c=c: (x[:, c].flatten(1) - 0.5) * 10) for c, name in enumerate(FIXED)
+        name: Space(name, torch.device("cpu"), lambda x, c=c: ((x - 0.5) * colours[c % 3]).flatten(1))
+        for c, name in enumerate(FIXED)
     }
     doubted = np.zeros(2000, bool)
     material = Material(pixels, labels, 2, doubted, np.zeros((2000, 2), np.float32), torch.device("cpu"), 0)
@@ -319,8 +322,52 @@ def test_spaces_together_tell_what_each_alone_misses():
     assert wrong(joint) <= wrong(candidate) / 4 and wrong(candidate) >= 8
     # any row can be asked, and rows of the search get about the same answer as when they were measured by halves
     assert joint.joint is not None
-    (scores,) = scores_of(pixels, spaces, [joint.joint], torch.device("cpu"))
+    ((scores, calms),) = scores_of(pixels, spaces, [joint.joint], torch.device("cpu"))
+    assert calms is not None and joint.calms is not None and np.allclose(calms[own], joint.calms)
     assert np.corrcoef(scores[own], joint.found.scores.numpy())[0, 1] > 0.97
     assert abs(np.median(scores[others])) < 0.1 and abs(np.quantile(scores[others], 0.84) - 1) < 0.2
+    assert (joint.chance_of(scores[own], calms[own]) >= 0.5)[carries].mean() > 0.95
     # a window may show another place in every image: its finding keeps its own scores
     assert join(material, spaces, replace(candidate, space="window"), rest).joint is None
+
+
+def test_busy_pictures_need_not_show_a_pattern_as_plainly_as_calm_ones():
+    rng = np.random.default_rng(5)
+    calms = rng.uniform(4, 24, 5000)
+    carries = np.arange(5000) < 150
+    scores = rng.normal(0, 1, 5000) + np.where(carries, calms * (1 + rng.normal(0, 0.1, 5000)), 0)
+    rest = rng.normal(0, 1, 6000)
+    split = separate(scores, rest)
+    first = split.chance(scores)
+    found = expect(scores, calms, first, split.tail)
+    assert found is not None and 0.85 < found.slope < 1.1 and abs(found.offset) < 1.5 and found.wobble < 0.2
+    chance = found.chance(scores, calms)
+    before, after = (((c >= 0.5) != carries).sum() for c in (first, chance))
+    assert after < before
+    # the same score: much for a busy picture, nothing for a calm one that would have shown far more
+    busy, calm_one = found.chance(np.array([5.0, 5.0]), np.array([5.0, 23.0]))
+    assert busy > 0.9 and calm_one < 0.1
+    # nobody carries it: nothing is fitted
+    assert expect(scores, calms, np.zeros(5000), split.tail) is None
+
+
+def test_a_pattern_that_does_not_fade_is_expected_alike_everywhere():
+    rng = np.random.default_rng(6)
+    calms = rng.uniform(4, 24, 4000)
+    carries = np.arange(4000) < 200
+    scores = rng.normal(0, 1, 4000) + np.where(carries, 8.0, 0)
+    split = separate(scores, rng.normal(0, 1, 6000))
+    found = expect(scores, calms, split.chance(scores), split.tail)
+    assert found is not None and found.slope < 0.05
+    assert ((found.chance(scores, calms) >= 0.5) != carries).mean() < 0.002
+
+
+def test_calm_is_where_the_pattern_lies():
+    images = torch.full((2, 3, 16, 16), 0.5)
+    images[1, :, :, ::2] = 0.9
+    corner = torch.zeros(16, 16)
+    corner[12:, 12:] = 1 / 16
+    smooth, striped = calm(images, corner)
+    assert smooth > 5 * striped
+    images[1, :, :, 4:] = 0.5
+    assert calm(images, corner)[1] == pytest.approx(float(smooth))

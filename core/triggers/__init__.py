@@ -10,7 +10,7 @@ measured by it, and those that stand out make the next one, so no row ever votes
 found the same pattern, and where the carriers' content differs, for a cluster of near-duplicates shares
 everything and not only a pattern (judge.py);
 (5) measure what is believed in all spaces together, because carriers that are faint in one are plain in another
-(together.py).
+(together.py), and by what a picture as busy as the row's own would show of it (expected.py).
 No clean data, no poison rate, no truth. Blind to: triggers of a few images, sample-specific noise below the noise of
 JPEG, triggers made of ordinary content (sunglasses on faces).
 """

@@ -44,7 +44,8 @@ class Candidate:
     """One guess about one class, measured. rows: int64 (n,) of the class.  alike, usual: mean correlation of the
     carriers' coarse pictures, and of the class's.  doubted: the carriers' labels are doubted by content far more often
     than those of the class's other rows; without that, two humps may be two kinds of content.  shape: the direction of
-    a moving patch's picture.  joint: how `found.scores` were made where several spaces made them.
+    a moving patch's picture.  joint: how `found.scores` were made where several spaces made them; calms: of `rows`, see
+    expected.py, there.
     """
 
     label: int
@@ -57,17 +58,25 @@ class Candidate:
     doubted: bool
     shape: torch.Tensor | None = None
     joint: Joint | None = None
+    calms: Float32 | None = None
 
     @property
     def chance(self) -> NDArray[np.float64]:
         """P(carries) of `rows`."""
-        return self.split.chance(self.found.scores.double().cpu().numpy())
+        return self.chance_of(self.found.scores.double().cpu().numpy(), self.calms)
+
+    def chance_of(self, scores: NDArray[np.floating], calms: Float32 | None) -> NDArray[np.float64]:
+        """P(carries) of any rows of the class; calms: None where the pattern is not measured by several spaces."""
+        expected = None if self.joint is None else self.joint.expected
+        if expected is None or calms is None:
+            return self.split.chance(scores.astype(np.float64))
+        return expected.chance(scores.astype(np.float64), calms.astype(np.float64))
 
     @property
     def carriers(self) -> Int64:
         """Rows that carry it, strongest first."""
         scores = self.found.scores.cpu().numpy()
-        on = np.flatnonzero(scores >= self.split.threshold)
+        on = np.flatnonzero(scores >= self.split.threshold if self.calms is None else self.chance >= 0.5)
         return np.asarray(self.rows[on[np.argsort(-scores[on], kind="stable")]])
 
     @property

@@ -15,7 +15,7 @@ from core.triggers.picture import MATCHES, draw
 from core.triggers.pursuit import Pursued, polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
 from core.triggers.separation import separate, valley
-from core.triggers.spaces import Space, energy_space, fine_space, plain_space, whitener, window_space
+from core.triggers.spaces import Space, calm_space, energy_space, fine_space, plain_space, whitener, window_space
 from core.triggers.together import FIXED, alone, join, scores_of
 from core.types import Bool, Finding, Float32, Int64, UInt8
 
@@ -25,6 +25,7 @@ REST_ROWS = 6_000
 SAMPLE_ROWS = 24_000
 ONE_CLASS = 0.7
 MOST_ASKED = 1_000
+SEARCHED = ("plain", "fine", "energy", "window")
 
 Progress = Callable[[int, int], None]
 
@@ -75,7 +76,7 @@ def _spaces(material: Material) -> dict[str, Space]:
     sample, pixels, device = _sample(material, SAMPLE_ROWS), material.pixels, material.device
     side, whiten = pixels.shape[1], whitener(pixels, sample, device)
     made = [plain_space(side, device), fine_space(side, whiten, device)]
-    made += [energy_space(pixels, sample, device), window_space(whiten, device)]
+    made += [energy_space(pixels, sample, device), window_space(whiten, device), calm_space(device)]
     return {space.name: space for space in made}
 
 
@@ -84,7 +85,7 @@ def _candidates(material: Material, spaces: dict[str, Space], progress: Progress
     searched = [c for c in range(material.classes) if LEAST_CLASS <= counts[c] < (material.labels >= 0).sum()]
     searched += [EVERY] if int(material.doubted.sum()) >= LEAST_CLASS else []
     found, done = [], 0
-    for space in spaces.values():
+    for space in (spaces[name] for name in SEARCHED):
         sample = _sample(material, REST_ROWS)
         there = space.of(material.pixels, sample)
         waves_there = waves(material.pixels, sample, material.device) if space.name == "plain" else None
@@ -95,7 +96,7 @@ def _candidates(material: Material, spaces: dict[str, Space], progress: Progress
                 found += _of_class(material, space, label, there[others], rest_waves)
             done += 1
             if progress is not None:
-                progress(done, len(spaces) * len(searched))
+                progress(done, len(SEARCHED) * len(searched))
     return found
 
 
@@ -169,8 +170,8 @@ def _conclude(material: Material, spaces: dict[str, Space], candidates: list[Can
     shares = content_shares(material.vectors, material.labels, material.classes, carriers, carriers, material.device)
     chance = np.zeros(len(material.labels), np.float32)
     findings = []
-    for group, scores in zip(groups, _scores_of_all(material, spaces, groups), strict=True):
-        finding, p = _finding(material, spaces, group, scores, carriers, shares)
+    for group, (scores, calms) in zip(groups, _scores_of_all(material, spaces, groups), strict=True):
+        finding, p = _finding(material, spaces, group, (scores, calms), carriers, shares)
         if finding is not None:
             findings.append(finding)
         np.maximum(chance, p, out=chance)
@@ -193,28 +194,37 @@ def _joined(material: Material, spaces: dict[str, Space], taken: list[Candidate]
     return made
 
 
-def _scores_of_all(material: Material, spaces: dict[str, Space], groups: list[list[Candidate]]) -> list[Float32]:
-    """Scores of every row for each group: cross-fitted ones where the row took part in the search, else along the mean."""
+def _scores_of_all(
+    material: Material, spaces: dict[str, Space], groups: list[list[Candidate]]
+) -> list[tuple[Float32, Float32 | None]]:
+    """Scores and calms of every row for each group: where a row took part in the search, it had no part in its direction."""
     if not groups:
         return []
     sample = _sample(material, REST_ROWS)
     ways = [g[0].joint or alone(g[0], spaces[g[0].space].of(material.pixels, sample)) for g in groups]
     found = scores_of(material.pixels, spaces, ways, material.device)
-    for group, scores in zip(groups, found, strict=True):
+    for group, (scores, _) in zip(groups, found, strict=True):
         for c in group:
             scores[c.rows] = c.found.scores.cpu().numpy()
     return found
 
 
 def _finding(
-    material: Material, spaces: dict[str, Space], group: list[Candidate], scores: Float32, carriers: Int64, shares: Float32
+    material: Material,
+    spaces: dict[str, Space],
+    group: list[Candidate],
+    measured: tuple[Float32, Float32 | None],
+    carriers: Int64,
+    shares: Float32,
 ) -> tuple[Finding | None, Float32]:
     """(the finding, float32 (n,) chance that it explains a row); no finding where, all told, no row more likely carries it than not."""
     best, space = group[0], spaces[group[0].space]
+    scores, calms = measured
     chance = np.zeros(len(material.labels), np.float32)
     for c in group:
-        on = material.labels == c.label if c.label != EVERY else material.labels >= 0
-        for place, found in ((c.rows, c.chance), (np.flatnonzero(on), c.split.chance(scores[on].astype(np.float64)))):
+        on = np.flatnonzero(material.labels == c.label if c.label != EVERY else material.labels >= 0)
+        rest_of_class = c.chance_of(scores[on], None if calms is None else calms[on])
+        for place, found in ((c.rows, c.chance), (on, rest_of_class)):
             known = found if c.label == EVERY else with_doubt(found, material.doubted[place])
             chance[place] = np.maximum(chance[place], known)
     rows = np.flatnonzero(chance >= 0.5)

@@ -51,7 +51,7 @@ class Separation:
 
     def chance(self, scores: Float64) -> Float64:
         """P(carries the pattern | score) for rows of the class; rises with the score."""
-        return _posterior(scores, self.share, self.centre, self.spread, self.tail)
+        return posterior(scores, self.share, self.centre, self.spread, self.tail)
 
 
 def separate(scores: Float64, rest: Float64) -> Separation:
@@ -72,7 +72,7 @@ def separate(scores: Float64, rest: Float64) -> Separation:
         return Separation(0.0, natural, 1.0, natural, 0.0, np.inf, 0.0, 0.0, tail)
     share, centre, spread = _fit(scores, len(start) / len(scores), float(np.median(start)), tail)
     grid = np.linspace(tail[0], max(centre, tail[0] + 0.1), 400)
-    above = _posterior(grid, share, centre, spread, tail) >= 0.5
+    above = posterior(grid, share, centre, spread, tail) >= 0.5
     threshold = float(grid[np.argmax(above)]) if above.any() else float(centre)
     return Separation(
         carriers=share * len(scores),
@@ -91,7 +91,7 @@ def separate(scores: Float64, rest: Float64) -> Separation:
 def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float]) -> tuple[float, float, float]:
     spread = max(LEAST_SPREAD, 0.15 * centre)
     for _ in range(EM_ROUNDS):
-        p = _posterior(scores, share, centre, spread, tail)
+        p = posterior(scores, share, centre, spread, tail)
         mass = float(p.sum())
         if mass < 1:
             break
@@ -105,7 +105,11 @@ def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float]
     return share, centre, spread
 
 
-def _posterior(t: Float64, share: float, centre: float, spread: float, tail: tuple[float, float]) -> Float64:
+def posterior(
+    t: Float64, share: float, centre: float | Float64, spread: float | Float64, tail: tuple[float, float]
+) -> Float64:
+    """P(carries | score) of normal carriers beside a bulk with an exponential tail (start, scale); centre, spread: of all
+    carriers or, (n,), of each."""
     start, scale = tail
     beyond = np.maximum(t - start, 0.0) / scale
     bulk = np.where(t > start, 0.05 / scale * np.exp(-np.minimum(beyond, 700)), 0.5)

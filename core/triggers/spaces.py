@@ -1,4 +1,4 @@
-"""Where a planted pattern is loud and content is quiet: four ways to look at an image, each a vector a row.
+"""Where a planted pattern is loud and content is quiet: five ways to look at an image, each a vector a row.
 
 All vectors have length √D, so one coordinate is about one unit and a row's projection on a unit direction about one.
 """
@@ -32,7 +32,7 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """name: "plain", "fine", "energy" or "window".  vectors: images float32 (m, 3, s, s) in 0…1 -> (m, D).
+    """name: "plain", "calm", "fine", "energy" or "window".  vectors: images float32 (m, 3, s, s) in 0…1 -> (m, D).
 
     places: (images, direction) -> int64 (m, 2), middle of the window that is most like the direction, row and column,
     where the space moves; else None.
@@ -72,9 +72,13 @@ def high_pass(x: Tensor) -> Tensor:
 
 def equal_contrast(h: Tensor) -> Tensor:
     """h divided by the root mean square of its 9×9 surroundings, so that textured places do not shout."""
+    return h / (local_power(h) + CONTRAST_FLOOR**2).sqrt()
+
+
+def local_power(h: Tensor) -> Tensor:
+    """Mean square of the 9×9 surroundings over all channels, (m, 1, s, s)."""
     power = h.square().mean(1, keepdim=True)
-    local = F.avg_pool2d(F.pad(power, (4, 4, 4, 4), mode="reflect"), 9, 1)
-    return h / (local + CONTRAST_FLOOR**2).sqrt()
+    return F.avg_pool2d(F.pad(power, (4, 4, 4, 4), mode="reflect"), 9, 1)
 
 
 def opponent(x: Tensor) -> Tensor:
@@ -123,6 +127,19 @@ def unit(x: Tensor) -> Tensor:
 def plain_space(side: int, device: torch.device) -> Space:
     """High-passed, contrast made equal: overlays and waves."""
     return Space("plain", device, lambda x: unit(equal_contrast(high_pass(x))))
+
+
+def calm_space(device: torch.device) -> Space:
+    """High-passed, divided by the local mean square: calm places speak, busy ones are silent.
+
+    To tell a known pattern from noise whose strength is known everywhere, each place counts by the noise's variance.
+    """
+
+    def vectors(x: Tensor) -> Tensor:
+        h = high_pass(x)
+        return unit(h / (local_power(h) + CONTRAST_FLOOR**2))
+
+    return Space("calm", device, vectors)
 
 
 def whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Callable[[Tensor], Tensor]:

@@ -1,8 +1,9 @@
 """What several spaces say of a row, as one number: a pattern found in one space leaves traces in the others too.
 
-A wave is told by its coefficients (plain), by what is left of it among fine details (fine), and by how much detail there
-is where (energy); each alone lets some carriers pass as ordinary rows. Each space gives a row one number, along the
-direction of the carriers found so far; Fisher's linear discriminant (1936) of carriers against the rest makes one of them.
+A wave is told by its coefficients (plain, calm), by what is left of it among fine details (fine), and by how much detail
+there is where (energy); each alone lets some carriers pass as ordinary rows. Each space gives a row one number, along the
+direction of all other likely carriers; Fisher's linear discriminant (1936) of carriers against the rest makes one of them.
+What number a row would have if it carried the pattern depends on how busy its picture is (expected.py).
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from core.triggers.expected import Expected, calm, expect
 from core.triggers.judge import Candidate, with_doubt
 from core.triggers.material import EVERY, Material
-from core.triggers.pursuit import first_half
 from core.triggers.separation import separate
 from core.triggers.spaces import Space, batches
-from core.types import Float32, UInt8
+from core.types import Float32, Int64, UInt8
 
 Tensor = torch.Tensor
 # windows move: those of two rows show different places
-FIXED = ("plain", "fine", "energy")
+FIXED = ("plain", "fine", "energy", "calm")
 FAR = 4.0  # no row counts as farther out: cover images in the rest carry the pattern too
 PRIOR = 50.0
-LEAST_WEIGHT = 2.0
+LEAST_WEIGHT = 4.0
+MORE = 1.5
+CHUNK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +49,17 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """How any row is scored. directions: by space, unit (D,).  scales: of each.  weights: (k,).  scale: of their sum."""
+    """How any row is scored. directions: by space, unit (D,).  scales: of each.  weights: (k,).  scale: of their sum.
+
+    places: (s, s), where the pattern lies, summing to 1.  expected: of carriers; both None where one space alone scores.
+    """
 
     directions: dict[str, Tensor]
     scales: dict[str, Scale]
     weights: Tensor
     scale: Scale
+    places: Tensor | None = None
+    expected: Expected | None = None
 
     def scores(self, vectors: dict[str, Tensor]) -> Tensor:
         """vectors: by space, (m, D) -> (m,) in robust deviations of the rest."""
@@ -65,32 +74,32 @@ def alone(candidate: Candidate, sample: Tensor) -> Joint:
     return Joint({candidate.space: direction}, {candidate.space: Scale.of(sample @ direction)}, one, same)
 
 
-def scores_of(pixels: UInt8, spaces: dict[str, Space], ways: list[Joint], device: torch.device) -> list[Float32]:
-    """Scores of every row, float32 (n,), by each way; every image is looked at once in each space that is asked."""
+def scores_of(
+    pixels: UInt8, spaces: dict[str, Space], ways: list[Joint], device: torch.device
+) -> list[tuple[Float32, Float32 | None]]:
+    """(scores, calms) of every row, float32 (n,), by each way; every image is looked at once in each space that is asked."""
     asked = {name for way in ways for name in way.directions}
     found = [np.empty(len(pixels), np.float32) for _ in ways]
+    calms = [None if way.places is None else np.empty(len(pixels), np.float32) for way in ways]
     start = 0
     for images in batches(pixels, np.arange(len(pixels)), device):
         vectors = {name: spaces[name].vectors(images) for name in asked}
-        for scores, way in zip(found, ways, strict=True):
-            scores[start : start + len(images)] = way.scores(vectors).cpu().numpy()
+        rows = slice(start, start + len(images))
+        for scores, quiet, way in zip(found, calms, ways, strict=True):
+            scores[rows] = way.scores(vectors).cpu().numpy()
+            if quiet is not None and way.places is not None:
+                quiet[rows] = calm(images, way.places).cpu().numpy()
         start += len(images)
-    return found
+    return list(zip(found, calms, strict=True))
 
 
 def join(material: Material, spaces: dict[str, Space], candidate: Candidate, rest: dict[str, Tensor]) -> Candidate:
     """`candidate` scored by all fixed spaces. rest: by space, vectors (r, D) of the rows that `candidate.found` compares with."""
     likely = candidate.chance if candidate.label == EVERY else with_doubt(candidate.chance, material.doubted[candidate.rows])
-    weights, turn = torch.from_numpy(likely).float().to(material.device), first_half(len(likely), material.device)
-    if candidate.space not in FIXED or min(float(weights[turn].sum()), float(weights[~turn].sum())) < LEAST_WEIGHT:
+    weights = torch.from_numpy(likely).float().to(material.device)
+    if candidate.space not in FIXED or float(weights.sum()) < LEAST_WEIGHT:
         return candidate
-    told = {}
-    for name in FIXED:
-        if name == candidate.space:
-            # what the search sharpened is not guessed anew
-            told[name] = (candidate.found.scores, candidate.found.rest, candidate.found.direction)
-        else:
-            told[name] = _cross_fitted(spaces[name].of(material.pixels, candidate.rows), rest[name], weights, turn)
+    told = {name: _by_others(spaces[name].of(material.pixels, candidate.rows), rest[name], weights) for name in FIXED}
     own, others = (torch.stack([t[i] for t in told.values()], 1) for i in (0, 1))
     mixed = discriminant(own, others, weights)
     scale = Scale.of(others @ mixed)
@@ -98,23 +107,47 @@ def join(material: Material, spaces: dict[str, Space], candidate: Candidate, res
     split = separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy())
     directions = {name: t[2] for name, t in told.items()}
     scales = {name: Scale.of(rest[name] @ direction) for name, direction in directions.items()}
-    return replace(candidate, found=found, split=split, joint=Joint(directions, scales, mixed, scale))
+    joined = replace(candidate, found=found, split=split, joint=Joint(directions, scales, mixed, scale))
+    # spaces that take other rows for carriers see something else, such as how this class differs from the rest
+    return _with_expected(material, joined) if _alike(joined.chance, likely) else candidate
 
 
-def _cross_fitted(group: Tensor, rest: Tensor, weights: Tensor, turn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(scores of the group, of the rest, mean direction): each half measured along the other half's direction."""
-    centre = rest.mean(0)
-    scores, rest_scores = group.new_empty(len(group)), rest.new_zeros(len(rest))
-    mean = torch.zeros_like(centre)
-    for part in (turn, ~turn):
-        direction = weights[part] @ group[part] / weights[part].sum() - centre
-        direction = direction / direction.norm().clamp_min(1e-9)
-        along = rest @ direction
-        scale = Scale.of(along)
-        scores[~part] = scale(group[~part] @ direction)
-        rest_scores += scale(along) / 2
-        mean += direction
-    return scores, rest_scores, mean / mean.norm().clamp_min(1e-9)
+def _alike(chance: NDArray[np.floating], before: NDArray[np.floating]) -> bool:
+    """Whether about as many rows carry the pattern as before, give or take half of them."""
+    return bool(before.sum() / MORE <= chance.sum() <= before.sum() * MORE)
+
+
+def _by_others(group: Tensor, rest: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(scores of the group, of the rest, direction): each row is measured along the direction that all others make."""
+    centre, total, mass = rest.mean(0), weights @ group, weights.sum()
+    direction = total / mass - centre
+    direction = direction / direction.norm().clamp_min(1e-9)
+    scale, scores = Scale.of(rest @ direction), []
+    for rows, share in zip(torch.split(group, CHUNK), torch.split(weights[:, None], CHUNK), strict=True):
+        without = (total - share * rows) / (mass - share).clamp_min(1e-3) - centre
+        scores.append((rows * without).sum(1) / without.norm(dim=1).clamp_min(1e-9))
+    return scale(torch.cat(scores)), scale(rest @ direction), direction
+
+
+def _with_expected(material: Material, candidate: Candidate) -> Candidate:
+    """The joined candidate, with what its rows would score if they carried the pattern."""
+    if candidate.joint is None:
+        return candidate
+    side = material.pixels.shape[1]
+    places = candidate.joint.directions["plain"].view(3, side, side).square().sum(0)
+    calms = calms_of(material.pixels, candidate.rows, places, material.device)
+    scores = candidate.found.scores.double().cpu().numpy()
+    expected = expect(scores, calms.astype(np.float64), candidate.chance, candidate.split.tail)
+    if expected is None:
+        return candidate
+    told = replace(candidate, joint=replace(candidate.joint, places=places, expected=expected), calms=calms)
+    return told if _alike(told.chance, candidate.chance) else candidate
+
+
+def calms_of(pixels: UInt8, rows: Int64, places: Tensor, device: torch.device) -> Float32:
+    """How calm `rows` are where the pattern lies, float32 (m,)."""
+    parts = [calm(images, places).cpu().numpy() for images in batches(pixels, rows, device)]
+    return np.concatenate(parts).astype(np.float32)
 
 
 def discriminant(group: Tensor, rest: Tensor, weights: Tensor) -> Tensor:
