@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from numpy.typing import NDArray
 
-from core.triggers.spaces import batches, equal_contrast, high_pass
+from core.triggers.spaces import each_batch, equal_contrast, high_pass
 from core.types import UInt8
 
 Tensor = torch.Tensor
@@ -25,29 +25,32 @@ def tail_seeds(group: Tensor, rest: Tensor) -> tuple[list[Tensor], list[str]]:
     """
     middle = rest.median(0).values
     spread = (rest - middle).abs().median(0).values * 1.4826 + 1e-3
-    standard, usual = (group - middle) / spread, (rest - middle) / spread
+    high, low = middle + TAIL * spread, middle - TAIL * spread
     found = []
-    for sign in (1.0, -1.0):
-        far = standard * sign > TAIL
-        expected = (usual * sign > TAIL).float().mean(0) + 1 / len(rest)
-        z = (far.float().mean(0) - expected) / (expected / len(group)).sqrt()
-        found.append(torch.where(far.sum(0) >= LEAST_ROWS, z, torch.zeros_like(z)))
+    for far, far_rest in ((group > high, rest > high), (group < low, rest < low)):
+        share, expected = far.float().mean(0), far_rest.float().mean(0) + 1 / len(rest)
+        z = (share - expected) / (expected / len(group)).sqrt()
+        found.append(torch.where(share * len(group) >= LEAST_ROWS - 0.5, z, torch.zeros_like(z)))
     stacked = torch.stack(found)
     best, at = stacked.flatten().topk(min(MOST_TAILS, stacked.numel()))
     weights, names = [], []
     for z, i in zip(best.tolist(), at.tolist(), strict=True):
         if z >= LEAST_Z:
             negative, coordinate = divmod(i, stacked.shape[1])
-            weights.append((standard[:, coordinate] * (1 - 2 * negative) > TAIL).float())
+            column = group[:, coordinate]
+            weights.append((column < low[coordinate] if negative else column > high[coordinate]).float())
             names.append(f"tail {coordinate}")
     return weights, names
 
 
 def waves(pixels: UInt8, rows: NDArray, device: torch.device) -> Tensor:  # type: ignore[type-arg]
     """Fourier coefficients of the brightness of high-passed images with equal contrast, complex (m, f)."""
-    return torch.cat(
-        [torch.fft.rfft2(equal_contrast(high_pass(x)).mean(1), norm="ortho").flatten(1) for x in batches(pixels, rows, device)]
-    )
+
+    def transformed(x: Tensor) -> Tensor:
+        coefficients: Tensor = torch.fft.rfft2(equal_contrast(high_pass(x)).mean(1), norm="ortho")
+        return coefficients.flatten(1)
+
+    return torch.cat(each_batch(transformed, pixels, rows, device))
 
 
 def wave_seeds(group: Tensor, rest: Tensor) -> tuple[list[Tensor], list[str]]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ GRAIN_SHRINK = 0.002
 FARTHEST = 6.0
 
 Tensor = torch.Tensor
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class Space:
 
     def of(self, pixels: UInt8, rows: NDArray[np.int64]) -> Tensor:
         """Vectors of `rows`, float32 (m, D), on the space's device."""
-        return torch.cat([self.vectors(batch) for batch in batches(pixels, rows, self.device)])
+        return torch.cat(each_batch(self.vectors, pixels, rows, self.device))
 
 
 def batches(pixels: UInt8, rows: NDArray[np.int64], device: torch.device) -> Iterator[Tensor]:
@@ -55,6 +58,27 @@ def batches(pixels: UInt8, rows: NDArray[np.int64], device: torch.device) -> Ite
     size = CPU_BATCH if device.type == "cpu" else BATCH
     for start in range(0, len(rows), size):
         yield _images(pixels[rows[start : start + size]], device)
+
+
+def each_batch(work: Callable[[Tensor], T], pixels: UInt8, rows: NDArray[np.int64], device: torch.device) -> list[T]:
+    """What `work` makes of each batch of images, in order.
+
+    On a CPU batches run side by side, each on one thread: to wake all threads for every small step takes longer than the steps.
+    """
+    if device.type != "cpu":
+        return [work(images) for images in batches(pixels, rows, device)]
+    inference, threads = torch.is_inference_mode_enabled(), torch.get_num_threads()
+
+    def one(start: int) -> T:
+        with torch.inference_mode(inference):
+            return work(_images(pixels[rows[start : start + CPU_BATCH]], device))
+
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(one, range(0, len(rows), CPU_BATCH)))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _images(block: UInt8, device: torch.device) -> Tensor:
@@ -161,11 +185,12 @@ def whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> 
     """Images -> high-passed, contrast made equal, every frequency as loud as in the mean of `sample`; same shape."""
     side = pixels.shape[1]
     basis = cosine_basis(side, device)
-    count, square = 0, torch.zeros(3, side, side, device=device)
-    for batch in batches(pixels, sample, device):
-        square += (basis @ opponent(equal_contrast(high_pass(batch))) @ basis.T).square().sum(0)
-        count += len(batch)
-    scale = (square / max(count, 1)).sqrt()
+
+    def loud(batch: Tensor) -> Tensor:
+        return (basis @ opponent(equal_contrast(high_pass(batch))) @ basis.T).square().sum(0)
+
+    square = torch.stack([torch.zeros(3, side, side, device=device), *each_batch(loud, pixels, sample, device)]).sum(0)
+    scale = (square / max(len(sample), 1)).sqrt()
     # frequencies that the set hardly has (enlarged pictures) would else be noise blown up without end
     scale = scale.clamp_min(SHRINK * float(scale.square().mean().sqrt()) + 1e-6)
 
@@ -217,8 +242,8 @@ def energy_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device)
 
     Both parts stand side by side: a bend is told by its places better than by its grain, noise the other way round.
     """
-    located = _Decorrelated([log_energy(x).flatten(1) for x in batches(pixels, sample, device)], SHRINK)
-    grained = _Decorrelated([grain(opponent(x)) for x in batches(pixels, sample, device)], GRAIN_SHRINK)
+    located = _Decorrelated(each_batch(lambda x: log_energy(x).flatten(1), pixels, sample, device), SHRINK)
+    grained = _Decorrelated(each_batch(lambda x: grain(opponent(x)), pixels, sample, device), GRAIN_SHRINK)
 
     def vectors(x: Tensor) -> Tensor:
         return unit(torch.cat([located(log_energy(x).flatten(1)), grained(grain(opponent(x)))], 1))

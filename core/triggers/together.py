@@ -18,7 +18,7 @@ from core.triggers.expected import Expected, calm, expect
 from core.triggers.judge import Candidate, with_doubt
 from core.triggers.material import EVERY, Material
 from core.triggers.separation import separate
-from core.triggers.spaces import Space, batches
+from core.triggers.spaces import Space, each_batch
 from core.types import Float32, Int64, UInt8
 
 Tensor = torch.Tensor
@@ -79,18 +79,18 @@ def scores_of(
 ) -> list[tuple[Float32, Float32 | None]]:
     """(scores, calms) of every row, float32 (n,), by each way; every image is looked at once in each space that is asked."""
     asked = {name for way in ways for name in way.directions}
-    found = [np.empty(len(pixels), np.float32) for _ in ways]
-    calms = [None if way.places is None else np.empty(len(pixels), np.float32) for way in ways]
-    start = 0
-    for images in batches(pixels, np.arange(len(pixels)), device):
+
+    def told(images: Tensor) -> list[tuple[Tensor, Tensor | None]]:
         vectors = {name: spaces[name].vectors(images) for name in asked}
-        rows = slice(start, start + len(images))
-        for scores, quiet, way in zip(found, calms, ways, strict=True):
-            scores[rows] = way.scores(vectors).cpu().numpy()
-            if quiet is not None and way.places is not None:
-                quiet[rows] = calm(images, way.places).cpu().numpy()
-        start += len(images)
-    return list(zip(found, calms, strict=True))
+        return [(way.scores(vectors), None if way.places is None else calm(images, way.places)) for way in ways]
+
+    parts = each_batch(told, pixels, np.arange(len(pixels)), device)
+    found = []
+    for k, way in enumerate(ways):
+        scores = torch.cat([part[k][0] for part in parts]).cpu().numpy()
+        calms = None if way.places is None else torch.cat([part[k][1] for part in parts]).cpu().numpy()  # type: ignore[misc]
+        found.append((scores, calms))
+    return found
 
 
 def join(material: Material, spaces: dict[str, Space], candidate: Candidate, rest: dict[str, Tensor]) -> Candidate:
@@ -146,8 +146,8 @@ def _with_expected(material: Material, candidate: Candidate) -> Candidate:
 
 def calms_of(pixels: UInt8, rows: Int64, places: Tensor, device: torch.device) -> Float32:
     """How calm `rows` are where the pattern lies, float32 (m,)."""
-    parts = [calm(images, places).cpu().numpy() for images in batches(pixels, rows, device)]
-    return np.concatenate(parts).astype(np.float32)
+    found: Float32 = torch.cat(each_batch(lambda images: calm(images, places), pixels, rows, device)).cpu().numpy()
+    return found
 
 
 def discriminant(group: Tensor, rest: Tensor, weights: Tensor) -> Tensor:
