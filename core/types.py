@@ -227,7 +227,8 @@ class Finding:
     label: class index that the carriers are labelled, −1 where the carriers' labels are many (all-to-all).
     rows: int64 (m,), rows judged poisoned by it, by falling score.
     covers: int64 (c,), rows that carry it but whose label it does not explain (another class's images).
-    row_scores: float32 (n,), how strongly each row carries it, in robust deviations of rows that do not; higher = more.
+    row_scores: float32 (n,), how strongly each row carries it, in robust deviations of rows that do not, levelled for how
+        busy its picture is; higher = more.
     threshold: row_scores at or above it count as carrying.
     pattern: float32 (h, w, 3), what the trigger adds to an image on average, signed, 1 = full scale (255);
         for the kinds without a shape (SHAPELESS) how much more fine detail carriers hold there, natural logarithm.
@@ -236,7 +237,7 @@ class Finding:
     spectrum: float32 (h, w), log10 power of the pattern, zero frequency in the middle.
     places: int32 (m, 2), row and column of the pattern's middle in each of `rows`; (0, 2) where it does not move.
     strength: how far the carriers stand from the rest, in robust deviations.
-    false_alarm: estimated share of rows without the pattern at or above the threshold (split-half check), 0…1.
+    false_alarm: estimated share of rows without the pattern at or above the threshold, counted on rows that it was not learnt from, 0…1.
     contradicted: share of `rows` whose content contradicts their label, 0…1.
     usual: the same share among the label's rows that do not carry it, asked in the same way.
     """

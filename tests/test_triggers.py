@@ -347,6 +347,9 @@ def test_busy_pictures_need_not_show_a_pattern_as_plainly_as_calm_ones():
     # the same score: much for a busy picture, nothing for a calm one that would have shown far more
     busy, calm_one = found.chance(np.array([5.0, 5.0]), np.array([5.0, 23.0]))
     assert busy > 0.9 and calm_one < 0.1
+    limit = found.limit(calms)
+    assert np.mean((scores >= limit) == (chance >= 0.5)) > 0.999
+    assert limit[calms < 6].max() < limit[calms > 22].min()
     # nobody carries it: nothing is fitted
     assert expect(scores, calms, np.zeros(5000), split.tail) is None
 

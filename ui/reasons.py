@@ -171,7 +171,7 @@ def _copies(inspection: Inspection, row: int, value: float, usual: float) -> str
 def _carries_pattern(inspection: Inspection, row: int, value: float, usual: float) -> str:
     if not inspection.findings:
         return "No pattern was found in this set, so there is none that it could carry."
-    carried = [found for found in inspection.findings if found.row_scores[row] >= found.threshold]
+    carried = [found for found in inspection.findings if row in found.rows or found.row_scores[row] >= found.threshold]
     if not carried:
         return f"It carries none of the patterns found in this set ({len(inspection.findings):,} found)."
     best = max(carried, key=lambda found: float(found.row_scores[row]))

@@ -63,7 +63,7 @@ def facts(inspection: Inspection, finding: Finding) -> list[str]:
         _covers_fact(finding),
         f"The carriers stand **{finding.strength:.1f}** standard deviations above images without the pattern (its strength).",
         f"False alarms: about **{_percent(finding.false_alarm)}** of images without the pattern reach the threshold "
-        f"({finding.false_alarm * n:,.1f} of {n:,}). This was estimated by learning the pattern from one half of the set and looking for it in the other.",
+        f"({finding.false_alarm * n:,.1f} of {n:,}). This was counted on images that the pattern was not learnt from.",
     ]
 
 

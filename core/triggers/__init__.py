@@ -15,6 +15,7 @@ No clean data, no poison rate, no truth. Blind to: triggers of a few images, sam
 JPEG, triggers made of ordinary content (sunglasses on faces).
 """
 
-from core.triggers.search import Mined, mine
+from core.triggers.conclude import Mined
+from core.triggers.search import mine
 
 __all__ = ["Mined", "mine"]

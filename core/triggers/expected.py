@@ -19,6 +19,7 @@ from core.triggers.spaces import CONTRAST_FLOOR, high_pass, local_power
 Tensor = torch.Tensor
 Float64 = NDArray[np.float64]
 ROUNDS = 10
+STEPS = 64
 PRIOR_CARRIERS = 10.0  # that know nothing of calm: a dozen carriers tell little of a slope
 
 
@@ -42,10 +43,22 @@ class Expected:
     share: float
     tail: tuple[float, float]
 
+    def centre(self, calms: Float64) -> Float64:
+        """What a carrier scores, (n,)."""
+        return np.asarray(np.maximum(self.offset + self.slope * calms, self.tail[0]))
+
     def chance(self, scores: Float64, calms: Float64) -> Float64:
         """P(carries the pattern | score, calm), (n,)."""
-        centre = np.maximum(self.offset + self.slope * calms, self.tail[0])
+        centre = self.centre(calms)
         return posterior(scores, self.share, centre, np.hypot(LEAST_SPREAD, self.wobble * centre), self.tail)
+
+    def limit(self, calms: Float64) -> Float64:
+        """The score from which a row as calm more likely carries the pattern than not, (n,)."""
+        asked = np.linspace(float(calms.min()), float(calms.max()), STEPS)
+        scores = np.linspace(self.tail[0], max(float(self.centre(asked).max()), self.tail[0] + 0.1), 8 * STEPS)
+        likely = self.chance(scores[None], asked[:, None]) >= 0.5
+        first = np.where(likely.any(1), scores[likely.argmax(1)], scores[-1])
+        return np.asarray(np.interp(calms, asked, first))
 
 
 def expect(scores: Float64, calms: Float64, chance: Float64, tail: tuple[float, float]) -> Expected | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from core.types import Bool, Float32, Int64, UInt8
@@ -22,3 +23,20 @@ class Material:
     vectors: Float32
     device: torch.device
     seed: int
+
+    def sample(self, count: int) -> Int64:
+        """Up to `count` labelled rows, the same every time."""
+        known = np.flatnonzero(self.labels >= 0)
+        return np.asarray(np.sort(np.random.default_rng(self.seed).choice(known, min(count, len(known)), replace=False)))
+
+    def inside(self, label: int) -> Bool:
+        """Rows of a class; for wrong labels of any class, the doubted."""
+        if label == EVERY:
+            return np.asarray((self.labels >= 0) & self.doubted)
+        return np.asarray(self.labels == label)
+
+    def outside(self, label: int) -> Bool:
+        """Rows that a class is compared with: other labels'; for wrong labels of any class, the undoubted."""
+        if label == EVERY:
+            return np.asarray((self.labels >= 0) & ~self.doubted)
+        return np.asarray((self.labels >= 0) & (self.labels != label))
