@@ -10,6 +10,7 @@ from core.types import UNLABELLED, VERDICTS
 from ui.agreement_matrix import ORDER, TOP, agreement_figure, reading, top_of
 from ui.components import grid
 from ui.empty import need
+from ui.inspector import open_inspector
 from ui.navigation import link
 from ui.quadrant import (
     CORNER_HELP,
@@ -184,6 +185,8 @@ def _why(inspection, view: dict[str, str], rows: np.ndarray, focus: int | None) 
     choice.selectbox("Image", ids, key="agreement_image", on_change=chosen, help="Click a point, use the magnifier in the gallery, or choose here; the most suspicious come first.")
     with picture:
         _picture(inspection, focus)
+        if st.button("Look closely", key="agreement_inspect", help="Its detail, spectrum, halftone, neighbours and all its scores"):
+            open_inspector(inspection, focus)
     facts.markdown(_facts(inspection, focus))
     st.table(pd.DataFrame([_line(reason) for reason in reasons(inspection, focus)]), border="horizontal", hide_index=True)
     st.caption(

@@ -7,6 +7,7 @@ from ui.audit import decided_together
 from ui.carrier_audit import carrier_audit, log_mark
 from ui.components import grid
 from ui.empty import need
+from ui.inspector import open_inspector
 from ui.navigation import link
 from ui.services import services
 from ui.state import asked_view, current, remember_view, writer
@@ -96,7 +97,7 @@ def _decide(inspection, finding) -> None:
 
 
 def _heard() -> None:
-    """A decision was saved: the rerun that follows brings the counts up to date."""
+    """A decision was saved, or an image shall be looked at: the rerun that follows does the rest."""
 
 
 @st.fragment
@@ -107,7 +108,18 @@ def _gallery(inspection, finding) -> None:
     if not st.toggle("Show them as a gallery", key="trigger_gallery"):
         return
     which = st.radio("Which", shown, horizontal=True, label_visibility="collapsed", format_func=lambda name: f"{name} ({len(groups[name]):,})") if len(shown) > 1 else shown[0]
-    grid(inspection, groups[which], key="trigger_grid", writer=writer(), page_size=PAGE_TILES)
+    asked = grid(inspection, groups[which], key="trigger_grid", writer=writer(), page_size=PAGE_TILES, on_inspect=_heard).inspect
+    if asked:
+        # one place opens the inspector: a dialog of the fragment would not come after one of the page
+        st.session_state["trigger_inspect"] = int(asked["row"])
+        st.rerun()
+
+
+def _look_closely(inspection, asked) -> None:
+    """Open the inspector where the strip asks for it, or the gallery did before this run."""
+    row = st.session_state.pop("trigger_inspect", None)
+    if asked or row is not None:
+        open_inspector(inspection, int(asked["row"]) if asked else row)
 
 
 inspection = need("triggers")
@@ -122,7 +134,7 @@ else:
     finding = _chosen(inspection)
     kind = KIND_WORDS[finding.kind]
     st.subheader(f"{finding.trigger_id}: {kind} → {class_words(inspection, finding)}")
-    evidence(inspection, finding, key="trigger_evidence")
+    _look_closely(inspection, evidence(inspection, finding, key="trigger_evidence").inspect)
     _facts(inspection, finding)
     _decide(inspection, finding)
     _gallery(inspection, finding)

@@ -262,3 +262,14 @@ def test_a_clicked_point_tells_its_reasons(page, tmp_path, workspace, planted):
                 page.wait_for_function("(name) => location.href.includes(name)", arg=name, timeout=10_000)
                 return
         raise AssertionError(f"no click chose {name}: {page.url}")
+
+
+def test_the_image_in_view_is_looked_at_closely(planted, served):
+    served()
+    test = opened()
+    looked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ui.inspector.inspector", lambda inspection, row, *, key: looked.append(row))
+        test.button(key="agreement_inspect").click().run()
+    assert not test.exception
+    assert [planted.dataset.ids[row] for row in looked] == [test.selectbox(key="agreement_image").value]

@@ -224,3 +224,24 @@ class TestInABrowser:
             page.wait_for_timeout(40)
         page.keyboard.up("n")
         assert page.locator(".audit .dot.good").count() == 1
+
+    def test_a_carrier_of_the_strip_is_looked_at_closely_by_key_and_one_of_the_gallery_by_mouse(self, page, app):
+        page.goto(f"{app.address}/triggers")
+        page.locator(".evidence[data-taster-ready]").wait_for(timeout=60_000)
+        found = Workspace(app.workspace)
+        rows = inspection_of(found, newest_scan(found, "demo")).findings[0].rows
+        strongest = page.locator(".evidence .strip button").first
+        strongest.focus()
+        page.keyboard.press("Enter")
+        page.locator(f'.inspect[data-row="{rows[0]}"][data-taster-ready="1"]').wait_for(timeout=60_000)
+        page.keyboard.press("Escape")
+        page.locator("[role=dialog]").wait_for(state="detached")
+        page.wait_for_function("() => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.activeElement?.matches('.strip button'))")
+        page.get_by_text("Show them as a gallery").click()
+        tile = page.locator(".grid .tile").first
+        for _ in range(2):
+            tile.hover()
+            tile.locator(".look").click()
+            page.locator(f'.inspect[data-row="{rows[0]}"][data-taster-ready="1"]').wait_for(timeout=60_000)
+            page.keyboard.press("Escape")
+            page.locator("[role=dialog]").wait_for(state="detached")

@@ -156,12 +156,16 @@ def shifts(finding: Finding, rows: NDArray[np.int64]) -> list[list[float] | None
     return [[place_of[row][0] - y, place_of[row][1] - x] if row in place_of else None for row in rows.tolist()]
 
 
-def evidence(inspection: Inspection, finding: Finding, *, key: str) -> None:
-    """The finding's pictures, enlarged by whole factors, and a strip of carriers with the region marked or not."""
+def evidence(inspection: Inspection, finding: Finding, *, key: str) -> Any:
+    """The finding's pictures, enlarged by whole factors, and a strip of carriers with the region marked or not.
+
+    Its state's `.inspect` is {"row"} for the one run in which somebody asks to see all about a carrier.
+    """
     strip = np.unique(np.linspace(0, len(finding.rows) - 1, min(STRIP, len(finding.rows))).astype(np.int64))
     rows = finding.rows[strip]
-    _evidence(
+    return _evidence(
         key=key,
+        on_inspect_change=_nothing,
         data={
             "key": inspection.key,
             "mark": marking(finding),
@@ -173,6 +177,10 @@ def evidence(inspection: Inspection, finding: Finding, *, key: str) -> None:
             "strip_words": f"{len(rows)} of the {len(finding.rows):,} carriers, from the strongest to the weakest",
         },
     )
+
+
+def _nothing() -> None:
+    """The rerun that follows does what was asked."""
 
 
 def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:

@@ -11,7 +11,9 @@ class Evidence {
     root.classList.add("evidence");
   }
 
-  update({ data }) {
+  update(api) {
+    const { data } = api;
+    this.api = api;
     readTheme(this.root);
     const now = JSON.stringify(data);
     if (now === this.shown) return;
@@ -62,14 +64,18 @@ class Evidence {
 
   tile({ row, label, score, shift }) {
     const { box, ready } = markedPicture(`/api/thumb/${this.data.key}/${row}.png`, STRIP_SIDE, this.data.mark, shift);
-    const node = el(
-      "div",
-      { role: "listitem", class: "tile", title: `labelled ${label}; carries the pattern with ${score}` },
-      el("div", { class: "room" }, box),
-      el("div", { class: "caption" }, el("span", { class: "name", text: label })),
-      el("div", { class: "caption muted", text: String(score) }),
+    const button = el(
+      "button",
+      { type: "button", class: "tile", title: `labelled ${label}; carries the pattern with ${score}. Click to look closely` },
+      el("span", { class: "room" }, box),
+      el("span", { class: "caption name", text: label }),
+      el("span", { class: "caption muted", text: String(score) }),
     );
-    return { node, ready };
+    button.addEventListener("click", () => {
+      afterDialog(() => button.focus({ preventScroll: true }));
+      this.api.setTriggerValue("inspect", { row });
+    });
+    return { node: el("div", { role: "listitem" }, button), ready };
   }
 
   forget() {
