@@ -11,7 +11,6 @@ from core.triggers.choose import WHOLE, choose, same_pattern
 from core.triggers.judge import Candidate, content_shares, with_doubt
 from core.triggers.material import EVERY, Material
 from core.triggers.picture import MATCHES, draw
-from core.triggers.separation import valley
 from core.triggers.spaces import Space
 from core.triggers.together import FIXED, alone, join, scores_of
 from core.types import Finding, Float32, Int64
@@ -108,7 +107,6 @@ def _finding(
     scores = _levelled(best, scores, calms)
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     other = np.setdiff1d(np.flatnonzero(scores >= best.split.threshold), rows)
-    has_covers = valley(best.found.rest.double().cpu().numpy()) is not None
     at = np.searchsorted(carriers, rows)
     known = (at < len(carriers)) & (carriers[np.minimum(at, len(carriers) - 1)] == rows)
     against = shares[at[known]].argmax(1) != material.labels[rows[known]] if known.any() else np.zeros(0, bool)
@@ -125,7 +123,7 @@ def _finding(
         kind=seen.kind,
         label=best.label if len({c.label for c in group}) == 1 else EVERY,
         rows=rows,
-        covers=other if has_covers else np.zeros(0, np.int64),
+        covers=other if best.has_covers else np.zeros(0, np.int64),
         row_scores=scores,
         threshold=best.split.threshold,
         pattern=seen.pattern,

@@ -20,6 +20,8 @@ Tensor = torch.Tensor
 Float64 = NDArray[np.float64]
 ROUNDS = 10
 STEPS = 64
+# of carriers: those that hold a part of the pattern only, or in which it is cut off at black or white
+STRAY = 0.01
 PRIOR_CARRIERS = 10.0  # that know nothing of calm: a dozen carriers tell little of a slope
 
 
@@ -50,7 +52,7 @@ class Expected:
     def chance(self, scores: Float64, calms: Float64) -> Float64:
         """P(carries the pattern | score, calm), (n,)."""
         centre = self.centre(calms)
-        return posterior(scores, self.share, centre, np.hypot(LEAST_SPREAD, self.wobble * centre), self.tail)
+        return posterior(scores, self.share, centre, np.hypot(LEAST_SPREAD, self.wobble * centre), self.tail, STRAY)
 
     def limit(self, calms: Float64) -> Float64:
         """The score from which a row as calm more likely carries the pattern than not, (n,)."""

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from core.triggers.pursuit import Pursued
-from core.triggers.separation import Separation
+from core.triggers.separation import Separation, valley
 from core.triggers.spaces import batches
 from core.types import Bool, Float32, Int64, UInt8
 
@@ -45,7 +45,7 @@ class Candidate:
     carriers' coarse pictures, and of the class's.  doubted: the carriers' labels are doubted by content far more often
     than those of the class's other rows; without that, two humps may be two kinds of content.  shape: the direction of
     a moving patch's picture.  joint: how `found.scores` were made where several spaces made them; calms: of `rows`, see
-    expected.py, there.
+    expected.py, there.  covered: whether rows of the rest carry it too, where `found.rest` does not say so by itself.
     """
 
     label: int
@@ -59,6 +59,7 @@ class Candidate:
     shape: torch.Tensor | None = None
     joint: Joint | None = None
     calms: Float32 | None = None
+    covered: bool | None = None
 
     @property
     def chance(self) -> NDArray[np.float64]:
@@ -78,6 +79,18 @@ class Candidate:
         scores = self.found.scores.cpu().numpy()
         on = np.flatnonzero(scores >= self.split.threshold if self.calms is None else self.chance >= 0.5)
         return np.asarray(self.rows[on[np.argsort(-scores[on], kind="stable")]])
+
+    @property
+    def rest_covers(self) -> Bool:
+        """Rows of the rest that carry it too: a second hump beyond the rest's own, bool (r,)."""
+        rest = self.found.rest.double().cpu().numpy()
+        hump = valley(rest)
+        return np.zeros(len(rest), bool) if hump is None else np.asarray(rest >= hump)
+
+    @property
+    def has_covers(self) -> bool:
+        """Whether images of other labels carry it as well."""
+        return bool(self.rest_covers.any()) if self.covered is None else self.covered
 
     @property
     def quality(self) -> tuple[int, float]:

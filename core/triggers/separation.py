@@ -106,16 +106,19 @@ def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float]
 
 
 def posterior(
-    t: Float64, share: float, centre: float | Float64, spread: float | Float64, tail: tuple[float, float]
+    t: Float64, share: float, centre: float | Float64, spread: float | Float64, tail: tuple[float, float], stray: float = 0.0
 ) -> Float64:
-    """P(carries | score) of normal carriers beside a bulk with an exponential tail (start, scale); centre, spread: of all
-    carriers or, (n,), of each."""
+    """P(carries | score) of normal carriers beside a bulk with an exponential tail (start, scale).
+
+    centre, spread: of all carriers or, (n,), of each.  stray: share of carriers that lie anywhere between bulk and centre.
+    """
     start, scale = tail
     beyond = np.maximum(t - start, 0.0) / scale
     bulk = np.where(t > start, 0.05 / scale * np.exp(-np.minimum(beyond, 700)), 0.5)
     below = np.minimum(t - centre, 0.0) / spread
     # beyond the carriers' centre a row can only be more of a carrier
     carrier = np.exp(-0.5 * below**2) / (spread * np.sqrt(2 * np.pi))
+    carrier = (1 - stray) * carrier + stray / np.maximum(centre - start, 1.0)
     odds = share * carrier / ((1 - share) * bulk + 1e-300)
     return np.asarray(np.where(t > start, odds / (1 + odds), 0.0))
 

@@ -104,10 +104,12 @@ def join(material: Material, spaces: dict[str, Space], candidate: Candidate, res
     mixed = discriminant(own, others, weights)
     scale = Scale.of(others @ mixed)
     found = replace(candidate.found, scores=scale(own @ mixed), rest=scale(others @ mixed))
-    split = separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy())
+    # covers among the rest are known already; spread over a longer scale, they would pass for the rest's own tail
+    quiet = ~torch.from_numpy(candidate.rest_covers).to(material.device)
+    split = separate(found.scores.double().cpu().numpy(), found.rest[quiet].double().cpu().numpy())
     directions = {name: t[2] for name, t in told.items()}
     scales = {name: Scale.of(rest[name] @ direction) for name, direction in directions.items()}
-    joined = replace(candidate, found=found, split=split, joint=Joint(directions, scales, mixed, scale))
+    joined = replace(candidate, found=found, split=split, joint=Joint(directions, scales, mixed, scale), covered=candidate.has_covers)
     # spaces that take other rows for carriers see something else, such as how this class differs from the rest
     return _with_expected(material, joined) if _alike(joined.chance, likely) else candidate
 
