@@ -14,7 +14,7 @@ from core.triggers.grain import POWERS, grain
 from core.triggers.judge import Candidate, with_doubt
 from core.triggers.material import Material
 from core.triggers.pursuit import pursue
-from core.triggers.separation import separate
+from core.triggers.separation import covers_from, separate
 from core.triggers.spaces import Space
 from core.triggers.together import FIXED, discriminant, join, scores_of
 from tests.trigger_toys import CLASSES, SIDE, Toy, add, checker, pictures, stamp, wave
@@ -363,6 +363,22 @@ def test_a_pattern_that_does_not_fade_is_expected_alike_everywhere():
     found = expect(scores, calms, split.chance(scores), split.tail)
     assert found is not None and found.slope < 0.05
     assert ((found.chance(scores, calms) >= 0.5) != carries).mean() < 0.002
+
+
+def test_few_scattered_covers_are_no_tail_where_content_doubts_what_stands_apart():
+    rng = np.random.default_rng(7)
+    rest = np.r_[rng.normal(0, 1, 6000), np.linspace(15, 45, 18)]
+    scores = np.r_[rng.normal(0, 1, 4850), rng.uniform(15, 45, 150)]
+    carries = np.arange(5000) >= 4850
+    assert covers_from(rest, doubted=False) is None
+    start = covers_from(rest, doubted=True)
+    assert start is not None and 5 < start < 15
+    before, after = (separate(scores, rest, doubted=d) for d in (False, True))
+    assert (scores >= before.threshold)[carries].mean() < 0.9
+    assert np.array_equal(scores >= after.threshold, carries)
+    # a rest without them keeps its whole tail, a heavy one too
+    for bulk in (rng.normal(0, 1, 6000), rng.laplace(0, 1, 6000)):
+        assert covers_from(bulk, doubted=True) is None
 
 
 def test_calm_is_where_the_pattern_lies():

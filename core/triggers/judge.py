@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from core.triggers.pursuit import Pursued
-from core.triggers.separation import Separation, valley
+from core.triggers.separation import Separation, covers_from
 from core.triggers.spaces import batches
 from core.types import Bool, Float32, Int64, UInt8
 
@@ -84,7 +84,7 @@ class Candidate:
     def rest_covers(self) -> Bool:
         """Rows of the rest that carry it too: a second hump beyond the rest's own, bool (r,)."""
         rest = self.found.rest.double().cpu().numpy()
-        hump = valley(rest)
+        hump = covers_from(rest, doubted=self.doubted)
         return np.zeros(len(rest), bool) if hump is None else np.asarray(rest >= hump)
 
     @property

@@ -43,15 +43,15 @@ def first_half(n: int, device: torch.device) -> Tensor:
     return turn
 
 
-def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor) -> Pursued:
+def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor, *, doubted: bool) -> Pursued:
     """A few more turns in which each row weighs what it likely carries, for a pattern that has been found already.
 
-    within (n,): 0…1, what a row may weigh at most, see `pursue`.
+    within (n,): 0…1, what a row may weigh at most, see `pursue`.  doubted: see `separate`.
     """
     turn, centre = first_half(len(group), group.device), rest.mean(0)
     halves = (group[turn], group[~turn])
     for _ in range(POLISH_ROUNDS):
-        weights = torch.from_numpy(_split(found).chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
+        weights = torch.from_numpy(_split(found, doubted).chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
         weights = weights * within[:, None]
         if min(float(weights[turn].sum()), float(weights[~turn].sum())) < 2:
             break
@@ -60,8 +60,8 @@ def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor) -> Pursu
     return found
 
 
-def _split(found: Pursued) -> Separation:
-    return separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy())
+def _split(found: Pursued, doubted: bool) -> Separation:
+    return separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy(), doubted=doubted)
 
 
 def _result(seed: str, turn: Tensor, directions: list[Tensor], measured: list[tuple[Tensor, Tensor, Tensor]], k: int) -> Pursued:

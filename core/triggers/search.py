@@ -13,7 +13,7 @@ from core.triggers.judge import Candidate, coarse, likeness, more_doubted
 from core.triggers.material import EVERY, Material
 from core.triggers.pursuit import Pursued, polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
-from core.triggers.separation import separate
+from core.triggers.separation import Separation, separate
 from core.triggers.spaces import Space, calm_space, energy_space, fine_space, plain_space, whitener, window_space
 from core.types import Bool, Float32, Int64, UInt8
 
@@ -100,7 +100,7 @@ def _of_class(
         apart = candidate.stands_apart()
         # a slight pattern on many doubted rows stands apart only once every row weighs what it likely carries
         if apart or names[k] == "doubted":
-            candidate = _candidate(material, space, label, rows, polish(group, rest, result, within[:, k]), usual)
+            candidate = _candidate(material, space, label, rows, polish(group, rest, result, within[:, k], doubted=candidate.doubted), usual)
         if candidate.stands_apart() and (apart or candidate.doubted) and not (label == EVERY and _one_class(material, candidate)):
             alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
             found.append(replace(candidate, alike=alike))
@@ -109,10 +109,17 @@ def _of_class(
 
 def _candidate(material: Material, space: Space, label: int, rows: Int64, found: Pursued, usual: float) -> Candidate:
     """What pursuit or polishing found, with how it parts the class's rows."""
-    split = separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy())
-    carries = found.scores.cpu().numpy() >= split.threshold
-    doubted = label != EVERY and more_doubted(material.doubted[rows], carries)
-    return Candidate(label, space.name, rows, found, split, 0.0, usual, doubted)
+    scores, rest = found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy()
+    made = Candidate(label, space.name, rows, found, separate(scores, rest), 0.0, usual, False)
+
+    def doubted(split: Separation) -> bool:
+        return label != EVERY and more_doubted(material.doubted[rows], scores >= split.threshold)
+
+    if not doubted(made.split):
+        return made
+    wider = separate(scores, rest, doubted=True)
+    # what comes with a nearer limit has to be doubted as well
+    return replace(made, split=wider if doubted(wider) else made.split, doubted=True)
 
 
 def _one_class(material: Material, candidate: Candidate) -> bool:

@@ -14,6 +14,7 @@ LEAST_SPREAD = 0.8
 EM_ROUNDS = 40
 TAIL_STEPS = 3.5
 WINDOWS = (1.0, 2.0, 3.0, 6.0, 12.0)  # in which humps are counted; loud patterns spread wide
+BEYOND = 12.0  # scales of an exponential tail, past which it holds not one row in a million
 BULK = 1.0  # nobody looks for a hump nearer than this
 
 
@@ -54,13 +55,15 @@ class Separation:
         return posterior(scores, self.share, self.centre, self.spread, self.tail)
 
 
-def separate(scores: Float64, rest: Float64) -> Separation:
+def separate(scores: Float64, rest: Float64, *, doubted: bool = False) -> Separation:
     """Split scores (n,) of a class into a bulk that behaves as the rest (r,) does and rows that stand apart.
 
+    doubted: content doubts the labels of what stands apart, so that rows of the rest which lie where no tail of its bulk
+    reaches may be taken for covers, even where they are too few or too scattered for a hump.
     The bulk's tail is exponential, fitted to the rest below any second hump that the rest has; the carriers are
     normal; their share and place are fitted by expectation-maximisation.
     """
-    own_hump = valley(rest)
+    own_hump = covers_from(rest, doubted=doubted)
     quiet = rest[rest < own_hump] if own_hump is not None else rest
     b, c = np.quantile(quiet, (0.95, 0.999))
     a = float(np.quantile(quiet, 0.85))
@@ -136,6 +139,16 @@ def gap(scores: Float64, start: float) -> float:
         rise = (counts - lowest) / np.sqrt(counts + lowest + 1.0)
         best = max(best, float(rise[2:].max()))
     return best
+
+
+def covers_from(rest: Float64, *, doubted: bool) -> float | None:
+    """Where the rest's cover images begin; None where it seems to have none. doubted: see `separate`."""
+    hump = valley(rest)
+    if hump is not None or not doubted:
+        return hump
+    a, b, c = np.quantile(rest, (0.85, 0.95, 0.99))
+    limit = float(b + BEYOND * max((b - a) / np.log(3.0), (c - b) / np.log(5.0), 0.15))
+    return limit if (rest >= limit).any() else None
 
 
 def valley(scores: Float64, least: float = 5.0) -> float | None:
