@@ -97,10 +97,7 @@ def high_pass(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _band(weights: tuple[int, ...], side: int, device: torch.device) -> Tensor:
-    """(side, side): the matrix that averages each pixel of a line with its neighbours, mirrored at the ends.
-
-    For small images two products with it take a third of a convolution's time.
-    """
+    """(side, side): the matrix that averages each pixel of a line with its neighbours, mirrored at the ends."""
     half, last = len(weights) // 2, max(side - 1, 1)
     band = torch.zeros(side, side)
     for i in range(side):
