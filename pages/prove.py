@@ -5,7 +5,6 @@ import streamlit as st
 
 from core.errors import UserError
 from core.prove_record import decisions_digest
-from core.reviews import fold
 from ui.empty import need
 from ui.navigation import link
 from ui.proof_views import draw_curves, draw_examples, how_it_was_done, rows_in_words, seconds_expected, verdict
@@ -14,10 +13,6 @@ from ui.state import remember_view
 from ui.wording import duration, plain
 
 SEEDS = (1, 2, 3, 5)
-
-
-def _people(inspection):
-    return fold(services().reviews().log(tuple(services().lineage(inspection.key))))
 
 
 def _start(inspection, label: str) -> None:
@@ -95,7 +90,7 @@ def _ended(inspection, state) -> None:
 def _results(inspection, folder, result) -> None:
     st.markdown(verdict(result))
     plan = folder.plan()
-    if plan is not None and plan["decisions_digest"] != decisions_digest(_people(inspection)):
+    if plan is not None and plan["decisions_digest"] != decisions_digest(services().standing(inspection.key)):
         st.info("Decisions have been taken or undone since: train again to see what they change.")
     st.dataframe(pd.DataFrame(rows_in_words(result)), hide_index=True, width="stretch")
     st.caption("  \n".join(how_it_was_done(result)))

@@ -45,7 +45,7 @@ class Follow:
     nonce: str | int | None
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """A state is readable in Python only where a callback is named for it."""
 
 
@@ -68,7 +68,7 @@ def scatter(
     color_by: str = "label",
     selection: dict[str, Any] | None = None,
     height: int = 560,
-    on_selection: Callable[[], None] = _nothing,
+    on_selection: Callable[[], None] = nothing,
 ) -> Any:
     """The map; returns its state: `.selection` and `.no_webgl`.
 
@@ -92,7 +92,7 @@ def scatter(
         data=data,
         default={"selection": None, "no_webgl": False},
         on_selection_change=on_selection,
-        on_no_webgl_change=_nothing,
+        on_no_webgl_change=nothing,
     )
 
 
@@ -110,7 +110,7 @@ def grid(
     empty: str = "No images here. Change the filter to see some.",
     follow: Follow | None = None,
     announce: bool = False,
-    on_progress: Callable[[], None] = _nothing,
+    on_progress: Callable[[], None] = nothing,
     on_page: Callable[[], None] | None = None,
     on_inspect: Callable[[], None] | None = None,
 ) -> Any:
@@ -152,8 +152,8 @@ def grid(
         data=data,
         default={"page": None},
         on_progress_change=on_progress,
-        on_page_change=on_page or _nothing,
-        on_inspect_change=on_inspect or _nothing,
+        on_page_change=on_page or nothing,
+        on_inspect_change=on_inspect or nothing,
     )
 
 
@@ -164,7 +164,7 @@ def queue(
     key: str,
     writer: Writer,
     announce: bool = True,
-    on_progress: Callable[[], None] = _nothing,
+    on_progress: Callable[[], None] = nothing,
 ) -> Any:
     """The relabel queue over `rows`, in that order; returns its state: `.progress` and `.inspect`.
 
@@ -180,4 +180,4 @@ def queue(
         "write": {"token": writer.token, "reviewer": writer.reviewer},
         "announce": announce,
     }
-    return _queue(key=key, data=data, on_progress_change=on_progress, on_inspect_change=_nothing)
+    return _queue(key=key, data=data, on_progress_change=on_progress, on_inspect_change=nothing)

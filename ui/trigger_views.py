@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.types import SHAPELESS, UNLABELLED, Finding, Inspection
 from ui.charts import CALM, LOUD
+from ui.components import nothing
 from ui.finding_pictures import MOST_AVERAGED, averaged_rows, covers_all, middle, outline, picture_url
 from ui.wording import KIND_WORDS, plain
 
@@ -165,7 +166,7 @@ def evidence(inspection: Inspection, finding: Finding, *, key: str) -> Any:
     rows = finding.rows[strip]
     return _evidence(
         key=key,
-        on_inspect_change=_nothing,
+        on_inspect_change=nothing,
         data={
             "key": inspection.key,
             "mark": marking(finding),
@@ -177,10 +178,6 @@ def evidence(inspection: Inspection, finding: Finding, *, key: str) -> Any:
             "strip_words": f"{len(rows)} of the {len(finding.rows):,} carriers, from the strongest to the weakest",
         },
     )
-
-
-def _nothing() -> None:
-    """The rerun that follows does what was asked."""
 
 
 def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
