@@ -13,8 +13,9 @@ from core.triggers.expected import calm, expect
 from core.triggers.grain import POWERS, grain
 from core.triggers.judge import Candidate, with_doubt
 from core.triggers.material import Material
-from core.triggers.pursuit import pursue
-from core.triggers.separation import covers_from, separate
+from core.triggers.pursuit import Pursued, pursue
+from core.triggers.search import _of_rounds
+from core.triggers.separation import Separation, covers_from, separate
 from core.triggers.spaces import Space
 from core.triggers.together import FIXED, discriminant, join, scores_of
 from tests.trigger_toys import CLASSES, SIDE, Toy, add, checker, pictures, stamp, wave
@@ -291,6 +292,25 @@ def test_the_discriminant_is_what_its_formula_says():
     assert found[1] < -0.2 < 0.2 < found[2] < found[0]
 
 
+def judged(agreement: float, centre: float, natural: float) -> Candidate:
+    """A guess whose first 40 of 1,000 rows lie at `centre`."""
+    scores = torch.zeros(1000)
+    scores[:40] = centre
+    found = Pursued("made up", scores, torch.zeros(500), torch.zeros(4), agreement)
+    split = Separation(40.0, centre, 1.0, natural, 3.0, (centre + natural) / 2, 0.0, 0.04, (1.0, 1.0), 20.0)
+    return Candidate(0, "plain", np.arange(1000), found, split, 0.0, 0.0, False)
+
+
+def test_a_guess_that_was_right_and_went_astray_is_judged_where_it_was_right():
+    astray, right, less = judged(0.96, 6.6, 5.4), judged(0.94, 9.4, 4.1), judged(0.93, 8.0, 4.1)
+    unsteady = judged(0.7, 20.0, 4.1)
+    assert _of_rounds([lambda: astray, lambda: less, lambda: right, lambda: unsteady]) is right
+    # what a pattern gathers to the end goes before what it had on the way
+    assert _of_rounds([lambda: less, lambda: pytest.fail("the last one stands apart")]) is less
+    # halves that hardly agree do not count as a pattern on the way either, however far their rows lie
+    assert _of_rounds([lambda: astray, lambda: unsteady]) is astray
+
+
 def test_spaces_together_tell_what_each_alone_misses():
     """Spaces that see one colour each; a pattern lies faintly in all."""
     rng = np.random.default_rng(4)
@@ -311,7 +331,7 @@ def test_spaces_together_tell_what_each_alone_misses():
     group = spaces["plain"].of(pixels, own)
     carries = np.isin(own, rows)
     start = torch.from_numpy(carries).float()[:, None]
-    (found,) = pursue(group, rest["plain"], start, ["known"], torch.ones_like(start))
+    ((found, *_),) = pursue(group, rest["plain"], start, ["known"], torch.ones_like(start))
     split = separate(found.scores.double().numpy(), found.rest.double().numpy())
     candidate = Candidate(1, "plain", own, found, split, 0.0, 0.0, False)
     joint = join(material, spaces, candidate, rest)

@@ -15,6 +15,7 @@ WHOLE = 0.9
 MANY_CLASSES = 3
 CONTRADICTED = 0.5
 MORE = 1.25
+RARE = 0.25
 
 
 def choose(material: Material, candidates: list[Candidate]) -> tuple[list[Candidate], list[Int64]]:
@@ -41,9 +42,13 @@ def _finds_more(material: Material, candidate: Candidate, within: list[Candidate
     """Whether `candidate` may take the place of those whose carriers it holds: it has clearly more, and of the same sort.
 
     Where content doubts the labels of what was found, it has to doubt those of the rows that come to it as well; rows of
-    the class that look a little like the pattern (smooth skies beside bent images) would else join.
+    the class that look a little like the pattern (smooth skies beside bent images) would else join. And what comes to it
+    must not be much more common among rows of other labels than what was found.
     """
     if not within or len(candidate.carriers) < MORE * sum(len(c.carriers) for c in within):
+        return False
+    come = np.setdiff1d(candidate.carriers, np.concatenate([c.carriers for c in within]))
+    if _lift(candidate, come) < RARE * min(_lift(c, c.carriers) for c in within):
         return False
     if candidate.label == EVERY or not all(c.doubted for c in within):
         return True
@@ -52,6 +57,12 @@ def _finds_more(material: Material, candidate: Candidate, within: list[Candidate
     # what was found already says nothing about what comes to it
     asked = ~np.isin(candidate.rows, known)
     return more_doubted(material.doubted[candidate.rows[asked]], inside[asked])
+
+
+def _lift(candidate: Candidate, rows: Int64) -> float:
+    """How many times more common `rows` of the class are than rows like the candidate's carriers elsewhere, covers aside."""
+    elsewhere = candidate.split.false_alarm + 1 / max(len(candidate.found.rest), 1)
+    return len(rows) / max(len(candidate.rows), 1) / elsewhere
 
 
 def _with_shape(taken: Candidate, other: Candidate) -> Candidate:

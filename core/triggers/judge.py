@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from core.triggers.together import Joint
 
 # between the halves' directions. A class holds things that agree a little between halves: a red cab above a wheel in the
-# loudest windows (0.35), a comb that some source's resizing left on two dozen frogs (0.41). What was planted is the same
-# to the pixel: 0.8 and more even on fifty rows
-LEAST_AGREEMENT = 0.6
+# loudest windows, a comb that some source's resizing left on two dozen frogs, a line of writing below two dozen birds
+# (bench/agreement.py has the figures). What was planted is the same to the pixel, even on fifty rows
+LEAST_AGREEMENT = 0.8
 # enough where content doubts the carriers' labels as well, which things that belong to a class do not bring about
 DOUBTED_AGREEMENT = 0.3
 LEAST_CARRIERS = 12

@@ -72,8 +72,8 @@ def _result(seed: str, turn: Tensor, directions: list[Tensor], measured: list[tu
     return Pursued(seed, scores, (measured[0][1] + measured[1][1])[:, k] / 2, mean / mean.norm().clamp_min(1e-9), agreement)
 
 
-def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within: Tensor) -> list[Pursued]:
-    """group (n, D), rest (r, D), seeds (n, m) first weights of the group's rows in 0…1 -> one result a seed.
+def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within: Tensor) -> list[list[Pursued]]:
+    """group (n, D), rest (r, D), seeds (n, m) first weights of the group's rows in 0…1 -> what each round made of each seed, the last first.
 
     within (n, m): what a row may weigh at most in later rounds. Ones let a pattern gather rows of the whole class. For a
     guess that started at rows whose content contradicts the label it is that guess, so that rows of the class that look
@@ -83,7 +83,7 @@ def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within:
     halves = (group[turn], group[~turn])
     centre = rest.mean(0)
     weights, most = [seeds[turn].clone(), seeds[~turn].clone()], (within[turn], within[~turn])
-    directions = [centre[:, None], centre[:, None]]
+    found: list[list[Pursued]] = [[] for _ in names]
     for _ in range(ROUNDS):
         directions = [_direction(half, w, centre) for half, w in zip(halves, weights, strict=True)]
         measured = [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)]
@@ -91,7 +91,9 @@ def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within:
         weights = [
             torch.sigmoid((s - limit - 0.5) * 3) * m for (s, _, limit), m in zip(measured[::-1], most, strict=True)
         ]
-    return [_result(name, turn, directions, measured, k) for k, name in enumerate(names)]
+        for k, name in enumerate(names):
+            found[k].insert(0, _result(name, turn, directions, measured, k))
+    return found
 
 
 def _direction(rows: Tensor, weights: Tensor, centre: Tensor) -> Tensor:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from core.triggers.conclude import REST_ROWS, Mined, conclude
-from core.triggers.judge import Candidate, coarse, likeness, more_doubted
+from core.triggers.judge import LEAST_AGREEMENT, Candidate, coarse, likeness, more_doubted
 from core.triggers.material import EVERY, Material
 from core.triggers.pursuit import Pursued, polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
@@ -95,16 +96,31 @@ def _of_class(
     found = []
     # a guess among doubted rows stays among them, every other may gather the whole class
     within = torch.stack([w if name == "doubted" else torch.ones_like(w) for w, name in zip(weights, names, strict=True)], 1)
-    for k, result in enumerate(pursue(group, rest, torch.stack(weights, 1), names, within)):
-        candidate = _candidate(material, space, label, rows, result, usual)
+    for k, rounds in enumerate(pursue(group, rest, torch.stack(weights, 1), names, within)):
+        candidate = _of_rounds([partial(_candidate, material, space, label, rows, r, usual) for r in rounds])
         apart = candidate.stands_apart()
         # a slight pattern on many doubted rows stands apart only once every row weighs what it likely carries
         if apart or names[k] == "doubted":
-            candidate = _candidate(material, space, label, rows, polish(group, rest, result, within[:, k], doubted=candidate.doubted), usual)
+            finer = polish(group, rest, candidate.found, within[:, k], doubted=candidate.doubted)
+            polished = _candidate(material, space, label, rows, finer, usual)
+            candidate = polished if polished.stands_apart() else candidate
         if candidate.stands_apart() and (apart or candidate.doubted) and not (label == EVERY and _one_class(material, candidate)):
             alike = likeness(coarse(material.pixels, candidate.carriers[:500], material.device))
             found.append(replace(candidate, alike=alike))
     return found
+
+
+def _of_rounds(made: list[Callable[[], Candidate]]) -> Candidate:
+    """The last round's candidate or, where that does not stand apart, the best of the earlier that do.
+
+    made: the last first. A guess that is right from the start may lose its rows to something louder that the class holds
+    anyway (birds with a line of writing below them, beside fifty with a faint wave).
+    """
+    last = made[0]()
+    if last.stands_apart():
+        return last
+    early = (c for c in (make() for make in made[1:]) if c.found.agreement >= LEAST_AGREEMENT and c.stands_apart())
+    return max(early, key=lambda c: c.quality, default=last)
 
 
 def _candidate(material: Material, space: Space, label: int, rows: Int64, found: Pursued, usual: float) -> Candidate:
