@@ -40,7 +40,7 @@ AGAIN = 3
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attacks", default=",".join(ATTACKS))
-    parser.add_argument("--poisoned", default=",".join(map(str, POISONED)), help="poisoned images per 50,000, by comma; clean_label at most 80 % of its class")
+    parser.add_argument("--poisoned", default=",".join(map(str, POISONED)), help="poisoned images per 50,000, by comma; clean_label at most 80 %% of its class")
     parser.add_argument("--embedders", default="gradients,simclr")
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--minutes", type=float, default=0.0, help="budget of simclr's learning (0: its own epochs)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ COMMANDS = (
 )
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     failed = [command[0] for command in COMMANDS if subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], check=False).returncode]
     if failed:
         sys.exit(f"did not finish: {', '.join(failed)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -294,3 +295,15 @@ def test_a_finding_sees_clean_label_poison_where_neighbours_do_not(quick):
     assert auc(sig, "findings") > auc(sig, "knn_disagreement")
     assert sig["pattern_correlation"] > table["badnets"]["pattern_correlation"] * 0.5 > 0
     assert sig["flagged_findings"] > table["clean"]["flagged_findings"]
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "bench").glob("*.py")), ids=lambda script: script.name)
+def test_no_help_text_breaks_the_help(script: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.Call)]
+    for text in (k.value.value for c in calls for k in c.keywords if k.arg == "help" and isinstance(k.value, ast.Constant)):
+        assert text % {"default": ""} is not None
+
+
+def test_all_benchmarks_do_not_run_when_only_their_help_is_asked() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "bench" / "run.py"), "--help"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
