@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -97,7 +96,7 @@ def _of_class(
     # a guess among doubted rows stays among them, every other may gather the whole class
     within = torch.stack([w if name == "doubted" else torch.ones_like(w) for w, name in zip(weights, names, strict=True)], 1)
     for k, rounds in enumerate(pursue(group, rest, torch.stack(weights, 1), names, within)):
-        candidate = _of_rounds([partial(_candidate, material, space, label, rows, r, usual) for r in rounds])
+        candidate = _of_rounds(rounds, lambda guess: _candidate(material, space, label, rows, guess, usual))
         apart = candidate.stands_apart()
         # a slight pattern on many doubted rows stands apart only once every row weighs what it likely carries
         if apart or names[k] == "doubted":
@@ -110,17 +109,17 @@ def _of_class(
     return found
 
 
-def _of_rounds(made: list[Callable[[], Candidate]]) -> Candidate:
+def _of_rounds(rounds: list[Pursued], judged: Callable[[Pursued], Candidate]) -> Candidate:
     """The last round's candidate or, where that does not stand apart, the best of the earlier that do.
 
-    made: the last first. A guess that is right from the start may lose its rows to something louder that the class holds
-    anyway (birds with a line of writing below them, beside fifty with a faint wave).
+    rounds: of one guess, the last first. A guess that is right from the start may lose its rows to something louder that
+    the class holds anyway (birds with a line of writing below them, beside fifty with a faint wave).
     """
-    last = made[0]()
+    last = judged(rounds[0])
     if last.stands_apart():
         return last
-    early = (c for c in (make() for make in made[1:]) if c.found.agreement >= LEAST_AGREEMENT and c.stands_apart())
-    return max(early, key=lambda c: c.quality, default=last)
+    early = (judged(guess) for guess in rounds[1:] if guess.agreement >= LEAST_AGREEMENT)
+    return max((c for c in early if c.stands_apart()), key=lambda c: c.quality, default=last)
 
 
 def _candidate(material: Material, space: Space, label: int, rows: Int64, found: Pursued, usual: float) -> Candidate:
