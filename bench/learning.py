@@ -25,13 +25,24 @@ from core.pixels import working_pixels
 from core.sources import open_source
 
 
+def raw(model, pixels: np.ndarray) -> list[np.ndarray]:
+    """Raw features, batch after batch."""
+    size = model.batch_size
+    return [model.features(list(pixels[s : s + size]), np.arange(s, min(s + size, len(pixels)))) for s in range(0, len(pixels), size)]
+
+
 def embedded(model, pixels: np.ndarray) -> tuple[np.ndarray, float]:
     """(unit vectors, seconds)."""
     started = time.perf_counter()
-    size = model.batch_size
-    parts = [model.features(list(pixels[s : s + size]), np.arange(s, min(s + size, len(pixels)))) for s in range(0, len(pixels), size)]
+    parts = raw(model, pixels)
     spent = time.perf_counter() - started
     return model.finish(parts, len(pixels)), spent
+
+
+def both_ways_round(model, pixels: np.ndarray) -> np.ndarray:
+    """Unit vectors of the mean over each image and its mirror image: what that would add, at twice the cost."""
+    pairs = zip(raw(model, pixels), raw(model, np.ascontiguousarray(pixels[:, :, ::-1])), strict=True)
+    return model.finish([(one + other) / 2 for one, other in pairs], len(pixels))
 
 
 def main() -> None:
@@ -66,6 +77,7 @@ def main() -> None:
             "epochs": curve[-1]["epoch"],
             "knn_gradients": round(agreement(plain, dataset.labels), 4),
             "knn_simclr": round(agreement(vectors, dataset.labels), 4),
+            "knn_simclr_both_ways_round": round(agreement(both_ways_round(model, pixels), dataset.labels), 4),
             "learning_seconds": round(spent, 1),
             "learning_cpu_seconds": round(cpu, 1),
             "views_per_second": round(curve[-1]["speed"]),

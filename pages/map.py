@@ -13,7 +13,7 @@ from ui.state import asked_view, remember_view, writer
 from ui.tiles import selected_rows, selection
 
 PAGE_TILES = 60
-HINT = "Draw around points with the mouse to see those images here and decide them together. Wheel zooms; Esc clears."
+HINT = "Draw around points to see those images here and decide them together. Wheel zooms; Esc clears. By keys alone: on the map, S places a box."
 MOST_CORNERS = 400
 
 

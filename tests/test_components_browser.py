@@ -81,6 +81,27 @@ def test_box_with_shift_and_zoomed_in(page, served):
     assert 0 < python == browser_count < 400
 
 
+def test_a_box_by_keys_alone(page, served):
+    show(page, served, "show=scatter")
+    page.locator(".plot").focus()
+    page.keyboard.press("s")
+    assert "Enter selects" in page.locator(".status").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator(".status").inner_text() == "400 images"
+    page.keyboard.press("s")
+    for key in ["ArrowLeft"] * 4 + ["Shift+ArrowRight"] * 3 + ["Shift+ArrowUp"] * 5:
+        page.keyboard.press(key)
+    page.locator(".hover .thumb").wait_for(state="visible")
+    page.keyboard.press("Enter")
+    said = page.get_by_text("python found")
+    said.wait_for()
+    python, browser_count = (int(word.strip(";")) for word in said.inner_text().split() if word.strip(";").isdigit())
+    assert 0 < python == browser_count < 400
+    # arrows move the map again, and the selection stays
+    page.keyboard.press("ArrowLeft")
+    assert f"{python} selected" in page.locator(".status").inner_text()
+
+
 def test_selection_survives_other_widgets_and_counts_scope_to_it(page, served):
     show(page, served, "show=scatter&keep=1")
     before = [int(text) for text in page.locator(".legend .number").all_inner_texts()]

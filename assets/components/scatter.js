@@ -30,7 +30,7 @@ class ScatterMap {
     this.over = el("canvas", { class: "over", "aria-hidden": "true" });
     this.status = el("div", { class: "status", role: "status", "aria-live": "polite" });
     this.note = el("div", { class: "note", text: "Loading the map…" });
-    this.plot = el("div", { class: "plot", tabindex: 0, role: "application", "aria-label": "Map of the images. Drag to draw a lasso; arrows move, plus and minus zoom, Escape clears." }, this.canvas, this.over, this.status, this.note);
+    this.plot = el("div", { class: "plot", tabindex: 0, role: "application", "aria-label": "Map of the images. Drag to draw a lasso, or press S for a box that keys move; arrows move the map, plus and minus zoom, Escape clears." }, this.canvas, this.over, this.status, this.note);
     this.scope = el("div", { class: "what" });
     this.entries = el("div", { class: "entries" });
     const group = (label, buttons) => el("span", { class: "group", role: "group", "aria-label": label }, ...buttons);
@@ -255,6 +255,8 @@ class ScatterMap {
   }
 
   showStatus() {
+    if (!this.points) return;
+    if (this.hand?.keyed) return this.status.replaceChildren("Arrows move the box, Shift + arrows size it, Enter selects, Esc puts it away");
     if (!this.mask) return this.status.replaceChildren(plural(this.points.n, "image"));
     const clear = el("button", { class: "plain", text: "Clear", title: "Select nothing (Esc)", onclick: () => this.select(null, this.hand.tool) });
     this.status.replaceChildren(el("strong", { text: `${this.nSelected().toLocaleString("en")} selected` }), `of ${this.points.n.toLocaleString("en")}`, clear);

@@ -1,10 +1,11 @@
-/* Hands on the map: lasso, box, pan, wheel, hover. It knows pixels; the map knows points. */
+/* Hands on the map: lasso, box, pan, wheel, hover, and a box by keys alone. It knows pixels; the map knows points. */
 
-const HOVER_MS = 30, HOVER_REACH = 12, STEP = 3, MOST_CORNERS = 400;
+const HOVER_MS = 30, HOVER_REACH = 12, STEP = 3, MOST_CORNERS = 400, KEY_STEP = 20, PAN_STEP = 60;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 class MapHand {
   constructor(plot, map) {
-    Object.assign(this, { plot, map, tool: "lasso", path: null, drag: null, space: false });
+    Object.assign(this, { plot, map, tool: "lasso", path: null, drag: null, keyed: null, space: false });
     const on = (kind, handle, options) => plot.addEventListener(kind, handle, options);
     on("pointerdown", (event) => this.down(event));
     // the middle button would start the browser's own scrolling
@@ -17,7 +18,7 @@ class MapHand {
     on("dblclick", () => map.select(null, this.tool));
     on("keydown", (event) => this.key(event));
     on("keyup", (event) => { if (event.key === " ") this.space = false; });
-    on("blur", () => { this.space = false; });
+    on("blur", () => { this.space = false; this.leaveKeyBox(); });
   }
 
   place(event) {
@@ -28,6 +29,7 @@ class MapHand {
   down(event) {
     if (event.button > 1 || event.target.closest("button")) return;
     const at = this.place(event);
+    this.leaveKeyBox();
     this.plot.setPointerCapture(event.pointerId);
     this.hoverSoon(null);
     if (event.button === 1 || this.space || this.tool === "pan") {
@@ -44,7 +46,7 @@ class MapHand {
     if (this.drag) {
       this.map.pan(at[0] - this.drag[0], at[1] - this.drag[1]);
       this.drag = at;
-    } else if (this.path) {
+    } else if (this.path && !this.keyed) {
       const last = this.path[this.path.length - 1];
       if (this.box) this.path = this.corners(this.path[0], at);
       else if (Math.hypot(at[0] - last[0], at[1] - last[1]) >= STEP) this.path.push(at);
@@ -71,7 +73,7 @@ class MapHand {
   }
 
   drop() {
-    this.path = this.drag = null;
+    this.path = this.drag = this.keyed = null;
     this.plot.classList.remove("panning");
   }
 
@@ -84,11 +86,14 @@ class MapHand {
 
   key(event) {
     if (event.target !== this.plot) return;
-    const step = 60, moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
-    const key = event.key === " " ? " " : commandKey(event) || (moves[event.key] ? event.key : "");
-    if (key === " ") this.space = true;
+    const arrow = ARROWS[event.key], key = event.key === " " ? " " : commandKey(event) || (arrow ? event.key : "");
+    if (this.keyed && arrow) this.moveKeyBox(arrow, event.shiftKey);
+    else if (this.keyed && key === "Enter") this.up();
+    else if (this.keyed && key === "Escape") this.leaveKeyBox();
+    else if (key === "s") this.startKeyBox();
+    else if (key === " ") this.space = true;
     else if (key === "Escape") { this.drop(); this.map.select(null, this.tool); }
-    else if (moves[key]) this.map.pan(...moves[key]);
+    else if (arrow) this.map.pan(-PAN_STEP * arrow[0], -PAN_STEP * arrow[1]);
     else if (key === "+" || key === "=") this.map.zoom(1.3);
     else if (key === "-") this.map.zoom(1 / 1.3);
     else if (key === "0") this.map.reset();
@@ -98,12 +103,39 @@ class MapHand {
     event.stopPropagation();
   }
 
-  hoverSoon(at) {
+  // ---- a box by keys: S places it, arrows move it, Shift and arrows size it, Enter selects what is in it
+
+  startKeyBox() {
+    const { width, height } = this.map;
+    this.box = true;
+    this.keyed = { x: width / 2, y: height / 2, halfWidth: width / 8, halfHeight: height / 8 };
+    this.moveKeyBox([0, 0], false);
+    this.map.showStatus();
+  }
+
+  moveKeyBox([right, down], sizing) {
+    const k = this.keyed, { width, height } = this.map, within = (v, least, most) => Math.max(least, Math.min(most, v));
+    if (sizing) Object.assign(k, { halfWidth: within(k.halfWidth + KEY_STEP * right, KEY_STEP / 2, width), halfHeight: within(k.halfHeight - KEY_STEP * down, KEY_STEP / 2, height) });
+    else Object.assign(k, { x: within(k.x + KEY_STEP * right, 0, width), y: within(k.y + KEY_STEP * down, 0, height) });
+    this.path = this.corners([k.x - k.halfWidth, k.y - k.halfHeight], [k.x + k.halfWidth, k.y + k.halfHeight]);
+    this.map.drawOver();
+    this.hoverSoon([k.x, k.y], Math.min(k.halfWidth, k.halfHeight));
+  }
+
+  leaveKeyBox() {
+    if (!this.keyed) return;
+    this.drop();
+    this.hoverSoon(null);
+    this.map.drawOver();
+    this.map.showStatus();
+  }
+
+  hoverSoon(at, reach = HOVER_REACH) {
     clearTimeout(this.timer);
     if (!at) return this.map.hover(-1);
     this.timer = setTimeout(() => {
       const [x, y] = this.map.toPoint(...at);
-      this.map.hover(this.map.points?.nearest(x, y, HOVER_REACH / this.map.view.scale) ?? -1);
+      this.map.hover(this.map.points?.nearest(x, y, reach / this.map.view.scale) ?? -1);
     }, HOVER_MS);
   }
 

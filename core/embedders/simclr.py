@@ -29,7 +29,7 @@ from core.embedders.projection_head import centred_unit_rows
 from core.errors import UserError
 from core.types import Float32, UInt8
 
-VERSION = 1
+VERSION = 2
 FEATURES = "features"
 CHOICES = ("auto", FEATURES, *BACKBONES)
 # enough for the curve to flatten: passes over the set with a network, and with the perceptron on top of features
@@ -157,7 +157,7 @@ class Simclr:
 
 
 def _embedding(network: Callable[[torch.Tensor], torch.Tensor], device: str) -> Callable[[UInt8], Float32]:
-    """A function from pixels to features; photographs are seen mirrored too, which steadies the vectors."""
+    """A function from pixels to features. Images are not seen mirrored too: it costs as much again, and learning saw both ways round."""
 
     @torch.inference_mode()
     def embed(images: UInt8) -> Float32:
@@ -168,8 +168,6 @@ def _embedding(network: Callable[[torch.Tensor], torch.Tensor], device: str) -> 
         x = pixels.permute(0, 3, 1, 2).float() / 255
         with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
             found = network(x)
-            if x.shape[-1] >= 32:
-                found = (found + network(x.flip(3))) / 2
         return np.asarray(found.float().cpu().numpy(), dtype=np.float32)
 
     return embed
