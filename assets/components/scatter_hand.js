@@ -60,6 +60,7 @@ class MapHand {
 
   up() {
     const path = this.path, tool = this.box ? "box" : "lasso";
+    if (this.keyed) this.hoverSoon(null);
     this.drop();
     // a click, or a slip of the hand, is no lasso
     if (!path || path.length < 3 || this.extent(path) < 4) return this.map.drawOver();
