@@ -43,7 +43,11 @@ def random_views(images: Tensor, generator: torch.Generator, strength: Strength 
 
     generator: on the CPU, so that the same seed draws the same views on every device.
     """
-    draws = torch.rand(DRAWS, len(images), generator=generator).to(images.device, non_blocking=True)
+    draws = torch.rand(DRAWS, len(images), generator=generator)
+    if images.device.type == "cuda":
+        # from pageable memory the copy would wait for all that the GPU still has to do
+        draws = draws.pin_memory()
+    draws = draws.to(images.device, non_blocking=True)
     x = images.permute(0, 3, 1, 2).float() / 255
     x = _crop(x, draws[:5], strength)
     x = _colour(x, draws[5:12], strength)
