@@ -41,7 +41,7 @@ __all__ = [
     "source_path",
 ]
 
-SCAN_VERSION = 8
+SCAN_VERSION = 9
 DEMO_SEED = 7
 DEMO_BACKDOOR = {"attack": "badnets", "rate": 0.05, "target": 0, "seed": DEMO_SEED}
 DEMO_MISTAKE_RATE = 0.03

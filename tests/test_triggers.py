@@ -11,7 +11,7 @@ import torch
 from core.triggers import Mined, mine
 from core.triggers.expected import calm, expect
 from core.triggers.grain import POWERS, grain
-from core.triggers.judge import Candidate, with_doubt
+from core.triggers.judge import Candidate, far_more_doubted, more_doubted, with_doubt
 from core.triggers.material import Material
 from core.triggers.pursuit import Pursued, pursue
 from core.triggers.search import _of_rounds
@@ -210,6 +210,36 @@ def test_a_patch_that_moves_every_label_on():
     tpr, fpr = shares(found, rows)
     assert tpr >= 0.9 and fpr <= 0.005
     assert [f.label for f in found.findings] == [-1]
+
+
+@pytest.mark.parametrize("unnoticed", [3, 8])
+def test_few_carriers_that_content_does_not_doubt_are_no_tail(unnoticed: int):
+    toy, rng = pictures(), np.random.default_rng(1)
+    rows = np.sort(rng.choice(len(toy.labels), 160, replace=False))
+    stamp(toy, rows, checker(), np.tile(CORNER, (len(rows), 1)))
+    toy.labels[rows] = (toy.content[rows] + 1) % CLASSES
+    doubted = toy.doubted.copy()
+    doubted[rows[:unnoticed]] = False
+    doubted[rng.choice(np.setdiff1d(np.arange(len(doubted)), rows), 400, replace=False)] = True
+    found = mine(toy.pixels, toy.labels, CLASSES, doubted, toy.vectors)
+    assert [f.label for f in found.findings] == [-1]
+    assert shares(found, rows) == (1.0, 0.0)
+
+
+def test_doubt_without_a_pattern_is_no_finding():
+    toy, rng = pictures(), np.random.default_rng(2)
+    doubted = rng.random(len(toy.labels)) < 0.3
+    assert mine(toy.pixels, toy.labels, CLASSES, doubted, toy.vectors).findings == ()
+
+
+def test_doubt_is_counted_alike_by_rows_and_by_lift():
+    doubted = np.arange(1000) < 300
+    for many in (30, 60, 90, 120):
+        # `many` of the doubted rows carry it, and 30 of the others
+        carries = np.isin(np.arange(1000), np.r_[:many, 900:930])
+        lift = (many / 300) / (30 / 700)
+        assert far_more_doubted(lift, float(doubted.mean())) == more_doubted(doubted, carries) == (many >= 60)
+    assert not far_more_doubted(1.0, 0.3) and far_more_doubted(60.0, 0.3)
 
 
 def test_near_duplicates_are_told_and_are_no_finding():

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from core.triggers.material import EVERY
 from core.triggers.pursuit import Pursued
 from core.triggers.separation import Separation, covers_from
 from core.triggers.spaces import batches
@@ -100,14 +101,16 @@ class Candidate:
     def stands_apart(self) -> bool:
         """Reproducible, numerous, at home in this class, and apart from a bulk that behaves as the rest does."""
         s, fewest = self.split, max(LEAST_CARRIERS, LEAST_SHARE * len(self.rows))
+        # rows of any class were chosen for their doubt, which is then no evidence of its own
+        doubted = self.doubted and self.label != EVERY
         # windows are the loudest of hundreds: those of wrong labels agree by chance as well
-        least = DOUBTED_AGREEMENT if self.doubted and self.space != "window" else LEAST_AGREEMENT
+        least = DOUBTED_AGREEMENT if doubted and self.space != "window" else LEAST_AGREEMENT
         if self.found.agreement < least or s.carriers < fewest or len(self.carriers) < fewest:
             return False
         if s.lift < LEAST_LIFT:
             # as common elsewhere: cover images, or a class that happens to hold some
             return False
-        return s.centre >= APART * s.natural or (s.gap >= LEAST_GAP and self.doubted)
+        return s.centre >= APART * s.natural or (s.gap >= LEAST_GAP and doubted)
 
     def is_content(self) -> bool:
         """The carriers look alike as whole pictures too: near-duplicates, not a pattern laid over different ones."""
@@ -118,8 +121,16 @@ def more_doubted(doubted: NDArray[np.bool_], carries: NDArray[np.bool_]) -> bool
     """Half of the way, at least, from what the class's other rows show to certainty; both bool (n,) over the class."""
     if not carries.any() or carries.all():
         return False
-    usual = float(doubted[~carries].mean())
-    return float(doubted[carries].mean()) > usual + DOUBTED * (1.0 - usual)
+    return _halfway(float(doubted[carries].mean()), float(doubted[~carries].mean()))
+
+
+def far_more_doubted(lift: float, usual: float) -> bool:
+    """`more_doubted` of carriers that are `lift` times as common among doubted rows as among others. usual: share of all rows that are doubted."""
+    return _halfway(lift * usual / (lift * usual + 1.0 - usual), usual)
+
+
+def _halfway(share: float, usual: float) -> bool:
+    return share > usual + DOUBTED * (1.0 - usual)
 
 
 def with_doubt(chance: NDArray[np.floating], doubted: Bool) -> Float32:

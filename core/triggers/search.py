@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from core.triggers.conclude import REST_ROWS, Mined, conclude
-from core.triggers.judge import LEAST_AGREEMENT, Candidate, coarse, likeness, more_doubted
+from core.triggers.judge import LEAST_AGREEMENT, Candidate, coarse, far_more_doubted, likeness, more_doubted
 from core.triggers.material import EVERY, Material
 from core.triggers.pursuit import Pursued, polish, pursue
 from core.triggers.seeds import tail_seeds, wave_seeds, waves
@@ -128,7 +128,10 @@ def _candidate(material: Material, space: Space, label: int, rows: Int64, found:
     made = Candidate(label, space.name, rows, found, separate(scores, rest), 0.0, usual, False)
 
     def doubted(split: Separation) -> bool:
-        return label != EVERY and more_doubted(material.doubted[rows], scores >= split.threshold)
+        if label == EVERY:
+            # all of these rows are doubted and none of the rest: carriers among the rest may be few, and are covers all the same
+            return far_more_doubted(split.lift, float(material.doubted[material.labels >= 0].mean()))
+        return more_doubted(material.doubted[rows], scores >= split.threshold)
 
     if not doubted(made.split):
         return made
