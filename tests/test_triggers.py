@@ -232,6 +232,17 @@ def test_doubt_without_a_pattern_is_no_finding():
     assert mine(toy.pixels, toy.labels, CLASSES, doubted, toy.vectors).findings == ()
 
 
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_samples_are_not_those_of_who_poisoned_with_the_same_seed(seed: int):
+    n = 20_000
+    poison = np.random.default_rng(seed).choice(n, n // 10, replace=False)
+    nothing = np.zeros((n, 1), np.float32)
+    material = Material(nothing, np.zeros(n, np.int64), 2, np.zeros(n, bool), nothing, torch.device("cpu"), seed)
+    sample = material.sample(6_000)
+    assert len(np.unique(sample)) == 6_000 and np.array_equal(sample, material.sample(6_000))
+    assert 0.08 < np.isin(sample, poison).mean() < 0.12
+
+
 def test_doubt_is_counted_alike_by_rows_and_by_lift():
     doubted = np.arange(1000) < 300
     for many in (30, 60, 90, 120):

@@ -159,9 +159,7 @@ def _false_alarm(material: Material, group: list[Candidate], levelled: Float32 |
 def _usual(material: Material, label: int, carriers: Int64) -> float:
     """Share of the label's rows without a pattern whose content contradicts the label when carriers do not vote."""
     own = np.flatnonzero(material.labels >= 0 if label == EVERY else material.labels == label)
-    rows = np.setdiff1d(own, carriers)
-    if len(rows) > MOST_ASKED:
-        rows = np.sort(np.random.default_rng(material.seed).choice(rows, MOST_ASKED, replace=False))
+    rows = material.draw(np.setdiff1d(own, carriers), MOST_ASKED)
     shares = content_shares(material.vectors, material.labels, material.classes, rows, carriers, material.device)
     return float((shares.argmax(1) != material.labels[rows]).mean()) if len(rows) else 0.0
 

@@ -9,6 +9,7 @@ import torch
 
 from core.types import Bool, Float32, Int64, UInt8
 
+STREAM = 0x7A57E  # tells this use of a seed from others
 EVERY = -1  # the label of a pattern that goes with wrong labels of any class
 
 
@@ -26,8 +27,15 @@ class Material:
 
     def sample(self, count: int) -> Int64:
         """Up to `count` labelled rows, the same every time."""
-        known = np.flatnonzero(self.labels >= 0)
-        return np.asarray(np.sort(np.random.default_rng(self.seed).choice(known, min(count, len(known)), replace=False)))
+        return self.draw(np.flatnonzero(self.labels >= 0), count)
+
+    def draw(self, rows: Int64, count: int) -> Int64:
+        """Up to `count` of `rows` in their order, the same every time."""
+        if len(rows) <= count:
+            return rows
+        # a stream of its own: who poisoned the set with the same seed would else have drawn the very same rows
+        rng = np.random.default_rng([STREAM, self.seed])
+        return np.asarray(np.sort(rng.choice(rows, count, replace=False)))
 
     def inside(self, label: int) -> Bool:
         """Rows of a class; for wrong labels of any class, the doubted."""

@@ -78,9 +78,7 @@ def _candidates(material: Material, spaces: dict[str, Space], progress: Progress
 def _of_class(
     material: Material, space: Space, label: int, rest: torch.Tensor, rest_waves: torch.Tensor | None
 ) -> list[Candidate]:
-    rows = np.flatnonzero(material.inside(label))
-    if len(rows) > MOST_CLASS:
-        rows = np.sort(np.random.default_rng(material.seed).choice(rows, MOST_CLASS, replace=False))
+    rows = material.draw(np.flatnonzero(material.inside(label)), MOST_CLASS)
     group = space.of(material.pixels, rows)
     weights, names = [torch.ones(len(rows), device=group.device)], ["all"]
     if label != EVERY and material.doubted[rows].sum() >= 3:
