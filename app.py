@@ -14,9 +14,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ui.launch import HOSTS, lifespan, serve
-from ui.routes import make_routes
-from ui.services import services
+from ui.api.routes import make_routes
+from ui.app.launch import HOSTS, lifespan, serve
+from ui.app.services import services
 
 app = st.App(
     Path(__file__).resolve().parent / "ui" / "shell.py",

@@ -17,11 +17,11 @@ import torch
 from common import OUT, data_folder, keep
 from detection_case import Clean, K, poisoned
 
-import core.triggers.judge as judge
+import core.triggers.accept as judge
 import core.triggers.search as search
-from core.analysis import judge_content
 from core.embedders.base import pick_device
-from core.neighbours import nearest
+from core.neighbours.graph import nearest
+from core.scans.analysis import judge_content
 from core.triggers.material import Material
 from core.types import Evidence
 

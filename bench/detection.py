@@ -23,7 +23,7 @@ from typing import Any
 from common import OUT, ROOT, commit, data_folder, machine
 from detection_table import averaged, markdown
 
-from core.attacks import ATTACKS, find_attack
+from core.attacks.apply import ATTACKS, find_attack
 
 HUMAN = ("aggre_label", "random_label1")
 QUICK = {"attacks": "badnets,blended,sig_clean_label,symmetric,clean", "rates": "5", "seeds": 1, "images": 5000}

@@ -20,14 +20,14 @@ from common import commit, peak_gb
 from detection_measure import measure
 from peers import ask
 
-import core.pipeline
-from core.attacks import apply_attack
+import core.scans.pipeline
+from core.attacks.apply import apply_attack
 from core.embedders import find_embedder
 from core.embedders.base import Settings, pick_device
 from core.errors import UserError
-from core.neighbours import nearest
-from core.pixels import working_pixels
+from core.neighbours.graph import nearest
 from core.sources import open_source
+from core.sources.working_pixels import working_pixels
 from core.types import Dataset, Evidence
 
 K = 50
@@ -64,17 +64,17 @@ class StageClock:
 
 def _analyse(evidence: Evidence, pixels: np.ndarray, seed: int, device: str, clock: StageClock) -> Any:
     """The pipeline's analysis of one set; where there is none yet, today's scores alone and no findings."""
-    analyse = getattr(core.pipeline, "analyse", None)
+    analyse = getattr(core.scans.pipeline, "analyse", None)
     if analyse is None:
         return _content_only(evidence, clock)
     return analyse(evidence, pixels, seed=seed, device=device, progress=clock)
 
 
 def _content_only(evidence: Evidence, clock: StageClock) -> SimpleNamespace:
-    from core.fuse import fuse
+    from core.labels.fuse import fuse
+    from core.labels.label_model import judge
+    from core.neighbours.vote import vote
     from core.scores import SCORES
-    from core.scores.vote import vote
-    from core.suggest import judge
 
     clock.stage("scores")
     scores = {name: score.function(evidence) for name, score in SCORES.items()}
@@ -94,10 +94,10 @@ def _content_only(evidence: Evidence, clock: StageClock) -> SimpleNamespace:
 
 def _without_probe() -> None:
     """Leave the probe and the scores that read it out of this process; the verdict rests on content and patterns alone."""
-    import core.probe
     import core.scores.artifact
+    import core.scores.probe.train
 
-    core.probe.train_probe = lambda *given, **named: None  # type: ignore[assignment, misc]
+    core.scores.probe.train.train_probe = lambda *given, **named: None  # type: ignore[assignment, misc]
     core.scores.artifact.ARTIFACT_SCORES.clear()
 
 
@@ -214,7 +214,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
             "peers": peer_seconds,
         },
         "peak_gb": round(peak, 3),
-        "analysis": ("whole" if case.get("probe", True) else "verdict alone") if hasattr(core.pipeline, "analyse") else "content scores only",
+        "analysis": ("whole" if case.get("probe", True) else "verdict alone") if hasattr(core.scans.pipeline, "analyse") else "content scores only",
         "peers_missing": missing,
     }
 

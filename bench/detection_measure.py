@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from peers import Opinion
 
-from core.evaluate import evaluate
+from core.evaluation.measures import evaluate
 from core.types import VERDICTS, Dataset, Finding
 
 POISON = [VERDICTS.index("dirty_label_poison"), VERDICTS.index("clean_label_poison")]
@@ -30,7 +30,7 @@ def measure(
 ) -> dict[str, Any]:
     """The figures of one case; those that need truth are missing for a clean set.
 
-    analysis: what core.pipeline.analyse returns.  opinions: of peers.  pixels: uint8 (n, h, w, 3), before and after.
+    analysis: what core.scans.pipeline.analyse returns.  opinions: of peers.  pixels: uint8 (n, h, w, 3), before and after.
     """
     suspicious, poison = np.asarray(analysis.suspicion >= analysis.threshold), np.isin(analysis.verdicts, POISON)
     in_finding = _carriers(analysis.findings, len(dataset))

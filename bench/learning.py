@@ -20,9 +20,9 @@ from common import data_folder, keep, peak_gb
 
 from core.embedders import find_embedder
 from core.embedders.base import Settings, pick_device
-from core.learning import agreement
-from core.pixels import working_pixels
+from core.scans.learning import agreement
 from core.sources import open_source
+from core.sources.working_pixels import working_pixels
 
 
 def raw(model, pixels: np.ndarray) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 python bench/losses.py                                  10,000 CIFAR-10 images, each loss on the same views, kNN accuracy
 python bench/losses.py --images 600 --epochs 2          seconds: shows that it runs
 
-All of them train the perceptron of the backbone `features` (core/embedders/feature_learning.py) on one stock of random
+All of them train the perceptron of the backbone `features` (core/embedders/simclr/feature_learning.py) on one stock of random
 views, so that only the loss differs. Labels are used for the accuracy alone. `--rates` are learning rates to try, because
 losses differ in scale; the table says the best one's accuracy, and all of them.
 """
@@ -22,15 +22,15 @@ import torch
 from common import data_folder, keep
 from torch.nn.functional import normalize
 
-from core.embedders import feature_learning
 from core.embedders.base import Settings, pick_device
-from core.embedders.checkpoints import generator_of
-from core.embedders.feature_learning import HOLES, TEMPERATURE, FeatureLearner
-from core.embedders.projection_head import centred_unit_rows
-from core.embedders.simclr import Simclr
-from core.learning import agreement
-from core.pixels import working_pixels
+from core.embedders.simclr import feature_learning
+from core.embedders.simclr.checkpoints import generator_of
+from core.embedders.simclr.feature_learning import HOLES, TEMPERATURE, FeatureLearner
+from core.embedders.simclr.simclr import Simclr
+from core.embedders.whitening import centred_unit_rows
+from core.scans.learning import agreement
 from core.sources import open_source
+from core.sources.working_pixels import working_pixels
 
 Tensor = torch.Tensor
 # (projections (v, b, d) of v views of b images) -> loss

@@ -15,7 +15,7 @@ import time
 import numpy as np
 from common import data_folder, keep
 
-from core.neighbours import nearest
+from core.neighbours.graph import nearest
 
 
 def vectors_of(kind: str, rows: int, dim: int) -> np.ndarray:
@@ -33,8 +33,8 @@ def vectors_of(kind: str, rows: int, dim: int) -> np.ndarray:
 def _cifar(rows: int, dim: int) -> np.ndarray:
     from core.embedders import find_embedder
     from core.embedders.base import Settings
-    from core.embedders.projection_head import whitened_pca
-    from core.pipeline import open_dataset
+    from core.embedders.whitening import whitened_pca
+    from core.scans.pipeline import open_dataset
 
     dataset = open_dataset(str(data_folder() / "cifar10-train.parquet"))
     model = find_embedder("gradients").load(Settings())

@@ -16,16 +16,16 @@ from itertools import pairwise
 import numpy as np
 from common import data_folder, keep
 
-from core.attacks import apply_attack
+from core.attacks.apply import apply_attack
 from core.embedders import find_embedder
 from core.embedders.base import Settings
-from core.evaluate import evaluate
-from core.fuse import fuse
-from core.neighbours import nearest
-from core.pipeline import open_dataset
+from core.evaluation.measures import evaluate
+from core.labels.fuse import fuse
+from core.labels.label_model import judge
+from core.neighbours.graph import nearest
+from core.neighbours.vote import vote
+from core.scans.pipeline import open_dataset
 from core.scores import SCORES
-from core.scores.vote import vote
-from core.suggest import judge
 from core.types import Dataset, Evidence
 
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.01)

@@ -17,8 +17,8 @@ from pathlib import Path
 from common import data_folder, keep
 from playwright.sync_api import Page, sync_playwright
 
-from core.pipeline import ScanOptions, scan
-from core.store import Workspace
+from core.scans.pipeline import ScanOptions, scan
+from core.workspace.workspace import Workspace
 from tests.app_server import running_app
 from tests.component_harness.browser import ARGS
 from tests.component_harness.hands import CHROMIUM, READY

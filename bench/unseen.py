@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy.fft import dctn, idctn
 
 from core.embedders.base import pick_device
-from core.neighbours import nearest
+from core.neighbours.graph import nearest
 from core.types import Evidence
 
 Pixels = Any  # uint8 (h, w, 3)

@@ -7,7 +7,7 @@ import sys
 # read by OpenMP when torch is first loaded, so it has to be said here
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from core.cli import main
+from .cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

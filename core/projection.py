@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
-from core.types import Float32, Int32
+from .types import Float32, Int32
 
 NEIGHBOURS = 15
 MIN_DIST = 0.1

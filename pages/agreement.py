@@ -7,12 +7,10 @@ from PIL import Image
 
 from core.errors import UnreadableImage
 from core.types import UNLABELLED, VERDICTS
-from ui.agreement_matrix import ORDER, TOP, agreement_figure, reading, top_of
-from ui.components import grid
-from ui.empty import need
-from ui.inspector import open_inspector
-from ui.navigation import link
-from ui.quadrant import (
+from ui.api.reasons import NOT_DESCRIBED, Reason, described, detector_words, reasons
+from ui.app.services import services
+from ui.charts.agreement_matrix import ORDER, TOP, agreement_figure, reading, top_of
+from ui.charts.quadrant import (
     CORNER_HELP,
     CORNERS,
     corner_region,
@@ -22,10 +20,12 @@ from ui.quadrant import (
     region_of,
     rows_in_region,
 )
-from ui.reasons import NOT_DESCRIBED, Reason, described, detector_words, reasons
-from ui.services import services
+from ui.empty import need
+from ui.navigation import link
 from ui.state import asked_view, current, remember_view, writer
-from ui.wording import VERDICT_WORDS, plain
+from ui.widgets.components import grid
+from ui.widgets.inspector import open_inspector
+from ui.words import VERDICT_WORDS, plain
 
 PAGE_TILES = 40
 MOST_CHOICES = 500

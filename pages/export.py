@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import UserError
-from core.export import cleansed_plan, export, scores_table
-from core.pipeline import source_path
+from core.exports import cleansed_plan, export, scores_table
 from core.reviews import fold
+from core.scans import source_path
+from ui.app.services import services
 from ui.empty import need
-from ui.services import services
 from ui.state import remember_view
-from ui.wording import plain
+from ui.words import plain
 
 WRITTEN = {
     "folder": "Cleansed set as an image folder, with its records",

@@ -4,12 +4,12 @@ import numpy as np
 import streamlit as st
 
 from core.types import UNLABELLED
-from ui.components import grid
+from ui.api.sprites import register_rows
+from ui.app.services import services
 from ui.empty import need
-from ui.services import services
-from ui.sprites import register_rows
 from ui.state import asked_view, remember_view, writer
-from ui.wording import SCORE_WORDS
+from ui.widgets.components import grid
+from ui.words import SCORE_WORDS
 
 PAGE_TILES = 200
 ALL, NONE = -2, UNLABELLED
@@ -118,7 +118,7 @@ def _gallery(inspection) -> None:
         inspection, rows, key="gallery_grid", writer=writer(), page_size=PAGE_TILES, page=page, threshold_at=_line(inspection, rows, score), on_page=turned, on_inspect=_asked_to_inspect
     )
     if state.inspect:
-        from ui.inspector import open_inspector
+        from ui.widgets.inspector import open_inspector
 
         open_inspector(inspection, int(state.inspect["row"]))
 

@@ -6,11 +6,11 @@ import binascii
 import numpy as np
 import streamlit as st
 
-from ui.charts import fallback_map
-from ui.components import Follow, grid, scatter
+from ui.api.tiles import selected_rows, selection
+from ui.charts.charts import fallback_map
 from ui.empty import need
 from ui.state import asked_view, remember_view, writer
-from ui.tiles import selected_rows, selection
+from ui.widgets.components import Follow, grid, scatter
 
 PAGE_TILES = 60
 HINT = "Draw around points to see those images here and decide them together. Wheel zooms; Esc clears. By keys alone: on the map, S places a box."
@@ -81,7 +81,7 @@ def _selected(inspection, rows: np.ndarray, nonce: str | int | None) -> None:
         on_inspect=_asked_to_inspect,
     )
     if state.inspect:
-        from ui.inspector import open_inspector
+        from ui.widgets.inspector import open_inspector
 
         open_inspector(inspection, int(state.inspect["row"]))
 

@@ -4,13 +4,13 @@ import pandas as pd
 import streamlit as st
 
 from core.types import UNLABELLED, VERDICTS
-from ui.charts import class_counts, suspicion_histogram, suspicious_by_class
-from ui.navigation import link
 from ui.scanning import follow, open_source_form
-from ui.services import services
+from ui.app.services import services
+from ui.charts.charts import class_counts, suspicion_histogram, suspicious_by_class
+from ui.navigation import link
 from ui.sidebar import source_name
 from ui.state import current, remember_view
-from ui.wording import VERDICT_WORDS
+from ui.words import VERDICT_WORDS
 
 CHART = {"displayModeBar": False}
 

@@ -4,13 +4,20 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import UserError
-from core.prove_record import decisions_digest
+from core.proofs import decisions_digest
+from ui.app.services import services
+from ui.charts.proof_views import (
+    draw_curves,
+    draw_examples,
+    how_it_was_done,
+    rows_in_words,
+    seconds_expected,
+    verdict,
+)
 from ui.empty import need
 from ui.navigation import link
-from ui.proof_views import draw_curves, draw_examples, how_it_was_done, rows_in_words, seconds_expected, verdict
-from ui.services import services
 from ui.state import remember_view
-from ui.wording import duration, plain
+from ui.words import duration, plain
 
 SEEDS = (1, 2, 3, 5)
 

@@ -3,16 +3,16 @@
 import numpy as np
 import streamlit as st
 
-from core.review_order import review_order
-from ui.audit import decided_together
-from ui.components import queue
+from core.reviews import review_order
+from ui.api.proposed import proposals_of
+from ui.app.services import services
 from ui.empty import need
-from ui.inspector import open_inspector
-from ui.proposal_audit import GROUP, counts_by_class, in_words, proposal_audit, sure_rows
-from ui.proposed import proposals_of
-from ui.services import services
 from ui.state import asked_view, remember_view, writer
-from ui.wording import VERDICT_WORDS
+from ui.widgets.audit import decided_together
+from ui.widgets.components import queue
+from ui.widgets.inspector import open_inspector
+from ui.widgets.proposal_audit import GROUP, counts_by_class, in_words, proposal_audit, sure_rows
+from ui.words import VERDICT_WORDS
 
 ALL = -2
 HARM, SUSPICION = "suspicious, most harm first", "suspicious, most suspicious first"

@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from core.progress import alive, read_progress
-from ui.audit import decided_together
-from ui.carrier_audit import carrier_audit, log_mark
-from ui.components import grid
+from core.workspace import alive, read_progress
+from ui.app.services import services
 from ui.empty import need
-from ui.inspector import open_inspector
 from ui.navigation import link
-from ui.services import services
 from ui.state import asked_view, current, remember_view, writer
-from ui.trigger_views import KIND_WORDS, class_words, evidence, facts, one_line, score_histogram
+from ui.widgets.audit import decided_together
+from ui.widgets.carrier_audit import carrier_audit, log_mark
+from ui.widgets.components import grid
+from ui.widgets.inspector import open_inspector
+from ui.widgets.trigger_views import KIND_WORDS, class_words, evidence, facts, one_line, score_histogram
 
 CHART = {"displayModeBar": False}
 PAGE_TILES = 100

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.probe import Probe
 from core.scores.artifact import ARTIFACT_SCORES
+from core.scores.probe.train import Probe
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.attacks import ATTACKS
+from core.attacks.apply import ATTACKS
 from core.errors import UserError
 from core.types import Dataset, content_digest
 

@@ -46,17 +46,17 @@ def app_over(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     change: stands between the services' inspections and the page, for scans as no real set would give them.
     """
-    import ui.services
-    from core.store import Workspace
+    import ui.app.services
+    from core.workspace.workspace import Workspace
 
     def choose(workspace: Path, source: str = "demo", change: Callable[[Any], Any] | None = None) -> Any:
-        made = ui.services.AppServices(Workspace(workspace), source)
+        made = ui.app.services.AppServices(Workspace(workspace), source)
         if change is not None:
             kept: dict[str, Any] = {}
             real = made.inspection
             monkeypatch.setattr(made, "inspection", lambda key: kept.setdefault(key, change(real(key))) if real(key) else None)
-        ui.services.services.cache_clear()
-        monkeypatch.setattr(ui.services, "services", lambda: made)
+        ui.app.services.services.cache_clear()
+        monkeypatch.setattr(ui.app.services, "services", lambda: made)
         for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
             monkeypatch.setattr(f"{module}.services", lambda: made)
         return made

@@ -13,14 +13,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import probe
-from core.embedders.gradients import Gradients
-from core.embedders.patch_dictionary import PatchDictionary
-from core.embedders.projection_head import unit_rows
-from core.neighbours import nearest
-from core.pipeline import ScanOptions
-from core.store import Workspace
+from core.embedders.gradients.gradients import Gradients
+from core.embedders.gradients.patch_dictionary import PatchDictionary
+from core.embedders.whitening import unit_rows
+from core.neighbours.graph import nearest
+from core.scans.pipeline import ScanOptions
+from core.scores.probe import train as probe
 from core.types import Evidence
+from core.workspace.workspace import Workspace
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]

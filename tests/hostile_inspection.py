@@ -9,16 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.types import (
-    VERDICTS,
-    Dataset,
-    Decision,
-    Inspection,
-    Recipe,
-    Skipped,
-    Suggestions,
-    content_digest,
-)
+from core.types import VERDICTS, Dataset, Decision, Inspection, Recipe, Skipped, Suggestions, content_digest
 from tests.finding_toys import a_finding
 
 CLASSES = ("<img src=x onerror=alert(1)>", "../evil", "=cmd()", "CON", "cat", "Cat", "</script><b>x")

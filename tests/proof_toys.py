@@ -14,13 +14,14 @@ import pytest
 from core_toys import CPU, image_folder, quick_gradients
 from finding_toys import a_finding
 
-from core import probe
-from core.attacks import apply_attack, write_poisoned
-from core.findings_file import write_findings, write_fused
-from core.inspections import truth_of
-from core.pipeline import inspection_of, open_dataset, scan
-from core.store import Workspace
+from core.attacks.apply import apply_attack
+from core.attacks.write import write_poisoned
+from core.scans.findings_file import write_findings, write_fused
+from core.scans.folder import truth_of
+from core.scans.pipeline import inspection_of, open_dataset, scan
+from core.scores.probe import train as probe
 from core.types import VERDICTS, Finding, Inspection, Truth
+from core.workspace.workspace import Workspace
 
 TARGET = "bee"
 

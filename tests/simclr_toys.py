@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from core.embedders.base import Settings
-from core.embedders.contrast_training import Told
-from core.embedders.simclr import Simclr
+from core.embedders.simclr.contrast_training import Told
+from core.embedders.simclr.simclr import Simclr
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from core.errors import UnreadableImage, UserError
 from core.sources import open_source
-from core.sources.base import decode
+from core.sources.decoding import decode
 
 CLASSES = ("ant", "bee", "cow")
 LABELS = tuple(row // 4 for row in range(12))

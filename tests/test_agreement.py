@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from core.agreement import agreement, top_size
+from core.evaluation.agreement import agreement, top_size
 from core.types import VERDICTS
 from tests.component_harness.fake import make_inspection
 from tests.finding_toys import a_finding
-from ui.agreement_matrix import ORDER, TOP, _ink, _mixed, agreement_figure, contrast, reading
-from ui.quadrant import (
+from ui.api.reasons import NOT_DESCRIBED, described, detector_words, reasons
+from ui.charts.agreement_matrix import ORDER, TOP, _ink, _mixed, agreement_figure, contrast, reading
+from ui.charts.quadrant import (
     BUDGET,
     COLOURS,
     CORNERS,
@@ -33,7 +34,6 @@ from ui.quadrant import (
     region_of,
     rows_in_region,
 )
-from ui.reasons import NOT_DESCRIBED, described, detector_words, reasons
 
 NAMES = (
     "knn_disagreement", "label_distance_ratio", "outlier", "near_duplicate", "early_learning", "learnability", "spectral_signature",

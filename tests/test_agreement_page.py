@@ -11,16 +11,16 @@ import pytest
 from playwright.sync_api import TimeoutError
 from streamlit.testing.v1 import AppTest
 
-import ui.services
-from core.findings_file import write_findings, write_fused
-from core.inspections import truth_of
-from core.pipeline import inspection_of, newest_scan, open_dataset
-from core.store import Workspace
+import ui.app.services
+from core.scans.findings_file import write_findings, write_fused
+from core.scans.folder import truth_of
+from core.scans.pipeline import inspection_of, newest_scan, open_dataset
 from core.types import VERDICTS, Inspection
+from core.workspace.workspace import Workspace
 from tests.app_server import ROOT, running_app
 from tests.component_harness.hands import MARKS
 from tests.finding_toys import a_finding
-from ui.quadrant import corner_region, encode, quadrant_of, rows_in_region
+from ui.charts.quadrant import corner_region, encode, quadrant_of, rows_in_region
 
 pytest_plugins = ["tests.component_harness.browser"]
 POISON, MISTAKE, CLEAN_LABEL = 3, 1, 2
@@ -177,8 +177,8 @@ def test_without_the_axes_it_says_what_to_do_and_shows_the_rest(served, workspac
 
 def test_while_the_search_is_at_work_it_says_so(served, workspace, monkeypatch):
     made = served(lambda inspection: replace(inspection, content=None, artifact=None))
-    monkeypatch.setattr(made, "scan_state", lambda identity: ui.services.State("running", "score"))
-    monkeypatch.setattr("ui.services.services", lambda: made)
+    monkeypatch.setattr(made, "scan_state", lambda identity: ui.app.services.State("running", "score"))
+    monkeypatch.setattr("ui.app.services.services", lambda: made)
     assert "still at work" in opened().info[0].value
 
 
@@ -269,7 +269,7 @@ def test_the_image_in_view_is_looked_at_closely(planted, served):
     test = opened()
     looked = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ui.inspector.inspector", lambda inspection, row, *, key: looked.append(row))
+        patch.setattr("ui.widgets.inspector.inspector", lambda inspection, row, *, key: looked.append(row))
         test.button(key="agreement_inspect").click().run()
     assert not test.exception
     assert [planted.dataset.ids[row] for row in looked] == [test.selectbox(key="agreement_image").value]

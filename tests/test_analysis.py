@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.analysis import _without_pattern, judge_content
-from core.neighbours import nearest
-from core.scores.vote import vote
+from core.neighbours.graph import nearest
+from core.neighbours.vote import vote
+from core.scans.analysis import _without_pattern, judge_content
 from core.triggers import Mined
 from core.types import UNLABELLED, Evidence
 from tests.finding_toys import a_finding
@@ -57,7 +57,7 @@ def test_rows_among_carriers_are_judged_by_as_many_votes_as_the_others():
         return vote(evidence)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.analysis.vote", voted)
+        patch.setattr("core.scans.analysis.vote", voted)
         _without_pattern(given, content, mined(), dirty)
     (rest,) = asked
     assert rest.neighbours.shape == (N - len(CARRIERS), 20)
@@ -82,7 +82,7 @@ def test_rows_beside_carriers_of_right_labels_are_doubted_only_where_a_model_wit
         asked.append((labels, shares(np.arange(N))))
         return replace(content.judged, wrong=np.where(np.arange(N) % 2, 0.9, 0.001).astype(np.float32))
 
-    monkeypatch.setattr("core.analysis.judge", judged)
+    monkeypatch.setattr("core.scans.analysis.judge", judged)
     found = replace(mined(), findings=(a_finding(N, CARRIERS, label=1, contradicted=0.05),))
     wrong, suggestions = _without_pattern(given, content, found, np.zeros(N, bool))
     ((labels, shares),) = asked

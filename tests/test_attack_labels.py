@@ -16,7 +16,7 @@ from attack_toys import (
     toy_dataset,
 )
 
-from core.attacks import apply_attack
+from core.attacks.apply import apply_attack
 from core.errors import UserError
 from core.types import Dataset
 

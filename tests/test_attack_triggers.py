@@ -15,7 +15,7 @@ from attack_toys import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.attacks import ATTACKS, apply_attack
+from core.attacks.apply import ATTACKS, apply_attack
 from core.errors import UserError
 from core.types import Dataset
 

@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.attacks import apply_attack, write_poisoned
-from core.attacks.write import safe_names
+from core.attacks.apply import apply_attack
+from core.attacks.write import safe_names, write_poisoned
 from core.errors import UnreadableImage, UserError
 from core.types import Dataset
 

@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.attacks import ALIASES, ATTACKS, apply_attack, find_attack
+from core.attacks.apply import ALIASES, ATTACKS, apply_attack, find_attack
 from core.errors import UserError
 from core.types import Dataset, Truth, content_digest
 

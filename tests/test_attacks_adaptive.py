@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from attack_toys import cover_rows, make_dataset, one_line, pixels, poisoned_rows, random_images, toy_dataset
 
-from core.attacks import ATTACKS, apply_attack, settings_for
 from core.attacks.adaptive_patch import OPACITIES
+from core.attacks.apply import ATTACKS, apply_attack, settings_for
 from core.errors import UserError
 from core.types import Dataset, Truth
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binom, hypergeom
 
-from core.audit import interval, sample, sample_within, seed_of
+from core.reviews.audit import interval, sample, sample_within, seed_of
 from core.types import Suggestions
 from tests.component_harness.fake import make_inspection
-from ui.audit import audit_note, sizes
-from ui.carrier_audit import CARRIERS, actions
+from ui.widgets.audit import audit_note, sizes
+from ui.widgets.carrier_audit import CARRIERS, actions
 
 DATA = "d" * 32
 

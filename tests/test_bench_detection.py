@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from finding_toys import a_finding
 
-import core.pipeline
+import core.scans.pipeline
 from core.types import VERDICTS, Dataset, Suggestions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ from detection_measure import carried, likeness, measure, true_pattern  # noqa: 
 from detection_table import averaged, markdown  # noqa: E402
 from peers import PEERS, Opinion  # noqa: E402
 
-from core.attacks import apply_attack  # noqa: E402
+from core.attacks.apply import apply_attack  # noqa: E402
 
 DATA = Path(os.environ.get("TASTER_DATA") or ROOT.parent / "shared" / "data")
 needs_cifar = pytest.mark.skipif(
@@ -35,7 +35,7 @@ needs_cifar = pytest.mark.skipif(
     reason="no cifar10-train.parquet: set TASTER_DATA to the folder that holds it",
 )
 needs_findings = pytest.mark.skipif(
-    not hasattr(core.pipeline, "analyse"), reason="core.pipeline.analyse is not there: no findings to rank"
+    not hasattr(core.scans.pipeline, "analyse"), reason="core.scans.pipeline.analyse is not there: no findings to rank"
 )
 
 
@@ -166,7 +166,7 @@ def test_the_analysis_is_the_pipelines_own_and_its_figures_can_be_written(toy, m
         progress.stage("artifact")
         return given
 
-    monkeypatch.setattr(core.pipeline, "analyse", analyse, raising=False)
+    monkeypatch.setattr(core.scans.pipeline, "analyse", analyse, raising=False)
     clock = StageClock()
     assert _analyse("evidence", pixels_of(new), 3, "cpu", clock) is given and "artifact" in clock.seconds()
     found = json.loads(json.dumps(measure(new, given, {}, pixels_of(toy), pixels_of(new), "badnets")))

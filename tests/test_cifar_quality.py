@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from core_toys import auroc
 
-from core.attacks import apply_attack
+from core.attacks.apply import apply_attack
 from core.embedders import find_embedder
 from core.embedders.base import Settings
-from core.embedding import embed
-from core.evaluate import evaluate
-from core.inspections import truth_of
-from core.neighbours import nearest
-from core.pipeline import inspection_of, newest_scan, open_dataset
+from core.evaluation.measures import evaluate
+from core.neighbours.graph import nearest
+from core.scans.embedding import embed
+from core.scans.folder import truth_of
+from core.scans.pipeline import inspection_of, newest_scan, open_dataset
 from core.scores import SCORES
 from core.sources import open_source
-from core.store import Workspace
 from core.types import Dataset, Evidence
+from core.workspace.workspace import Workspace
 
 HERE = Path(os.environ.get("TASTER_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 CIFAR = HERE / "cifar10-train.parquet"

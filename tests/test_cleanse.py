@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 from core_toys import image_folder, quick_gradients
 
-from core.cleanse import cleansing, counts, undecided
-from core.cli import main
-from core.export import cleansed_plan
-from core.pipeline import inspection_of, newest_scan, open_dataset
-from core.proposals import BY_RULE, EXCLUDE, KEEP, RELABEL, propose
-from core.reviews import Reviews, fold
-from core.store import Workspace
+from core.cleansing.cleanse import cleansing, counts, undecided
+from core.cleansing.rule import BY_RULE, EXCLUDE, KEEP, RELABEL, propose
+from core.cli.program import main
+from core.exports.write import cleansed_plan
+from core.reviews.log import Reviews, fold
+from core.scans.pipeline import inspection_of, newest_scan, open_dataset
 from core.types import Inspection
+from core.workspace.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from core_toys import draw, image_folder, quick_gradients
 
-from core import cli
-from core.cli import main
+from core.cli import program as cli
+from core.cli.program import main
 from core.errors import Cancelled
 from core.scores import SCORES
 from core.scores.artifact import ARTIFACT_SCORES
@@ -134,7 +134,7 @@ def test_an_internal_fault_is_one_line_and_code_1(taster: Door, images: Path, mo
     def fail(chosen: object) -> None:
         raise ZeroDivisionError("one\nover none")
 
-    monkeypatch.setattr(cli, "_info", fail)
+    monkeypatch.setattr(cli.info, "run", fail)
     said = taster("info")
     assert said.code == 1 and said.complaint() == "internal fault: ZeroDivisionError: one over none – set TASTER_DEBUG=1 for the traceback"
     monkeypatch.setenv("TASTER_DEBUG", "1")
@@ -146,7 +146,7 @@ def test_cancelled_is_code_2(taster: Door, monkeypatch: pytest.MonkeyPatch, erro
     def stop(chosen: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_info", stop)
+    monkeypatch.setattr(cli.info, "run", stop)
     said = taster("info")
     assert said.code == 2 and "cancelled" in said.complaint()
 

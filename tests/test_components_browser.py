@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.reviews import Reviews
+from core.reviews.log import Reviews
 from tests.component_harness.fake import make_inspection
 from tests.component_harness.hands import MARKS, show
 

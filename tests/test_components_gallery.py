@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.reviews import Reviews
+from core.reviews.log import Reviews
 from tests.component_harness.fake import make_inspection
 from tests.component_harness.hands import MARKS, READY, log_of, show, wait_saved
 

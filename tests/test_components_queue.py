@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.proposals import PROPOSALS, propose
+from core.cleansing.rule import PROPOSALS, propose
 from tests.component_harness.fake import make_inspection
 from tests.component_harness.hands import MARKS, READY, log_of, show, wait_saved
 

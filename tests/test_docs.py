@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from core.attacks import ATTACKS
+from core.attacks.apply import ATTACKS
 from core.embedders import EMBEDDERS
-from core.export import EXPORTS
+from core.exports.write import EXPORTS
 from core.scores import SCORES
 from tests.app_server import ROOT
 

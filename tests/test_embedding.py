@@ -12,11 +12,11 @@ from attack_toys import make_dataset, random_images
 from core_toys import unit
 from PIL import Image
 
-from core import embedding
 from core.embedders.base import halving, out_of_memory
-from core.embedders.projection_head import whitened_pca
-from core.embedding import embed
+from core.embedders.whitening import whitened_pca
 from core.errors import UnreadableImage, UserError
+from core.scans import embedding
+from core.scans.embedding import embed
 from core.types import Dataset
 
 
@@ -184,7 +184,7 @@ def test_digests_that_end_in_zeros_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_models_with_another_key_share_nothing(tmp_path: Path) -> None:
-    from core.store import Workspace
+    from core.workspace.workspace import Workspace
 
     workspace = Workspace(tmp_path)
     folders = {workspace.features_dir(key) for key in ("means", "means-2", "../means")}

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import UserError
-from core.evaluate import evaluate, read_truth, to_table
+from core.evaluation.measures import evaluate, read_truth, to_table
 from core.types import Dataset, Suggestions, Truth
 
 

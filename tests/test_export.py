@@ -14,8 +14,8 @@ import pytest
 from hostile_inspection import CLASSES, ROWS, SUSPICIOUS, UNLABELLED_ROW, dataset, decisions, inspection, line, png
 
 from core.errors import UserError
-from core.export import EXPORTS, cleansed_plan, export, scores_table, sidecar
-from core.reviews import fold
+from core.exports.write import EXPORTS, cleansed_plan, export, scores_table, sidecar
+from core.reviews.log import fold
 from core.types import ACTIONS, Decision, Inspection
 
 COLUMNS = [

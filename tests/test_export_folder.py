@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hostile_inspection import ROWS, decisions, inspection, png
 
-from core.export import cleansed_plan, export
-from core.export_names import safe_name, unique_names
-from core.reviews import fold
+from core.exports.names import safe_name, unique_names
+from core.exports.write import cleansed_plan, export
+from core.reviews.log import fold
 from core.types import Decision, Inspection
 
 

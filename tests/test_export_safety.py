@@ -10,7 +10,7 @@ import pytest
 from hostile_inspection import inspection
 
 from core.errors import UserError
-from core.export import EXPORTS, export
+from core.exports.write import EXPORTS, export
 from core.types import Inspection
 
 ROOT = Path(__file__).parents[1]
@@ -103,7 +103,7 @@ sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from dataclasses import replace
 from pathlib import Path
 from core.errors import UserError
-from core.export import export
+from core.exports.write import export
 from hostile_inspection import inspection, png
 found, out = inspection(None), Path(sys.argv[1])
 """

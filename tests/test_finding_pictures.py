@@ -14,8 +14,17 @@ from scipy.ndimage import correlate
 from tests.component_harness.answers import refused
 from tests.component_harness.fake import make_inspection
 from tests.finding_toys import a_finding
-from ui.finding_pictures import PICTURES, amplification, detail_rows, finding_png, mean_images, middle, outline, region
-from ui.trigger_views import marking, shifts
+from ui.api.finding_pictures import (
+    PICTURES,
+    amplification,
+    detail_rows,
+    finding_png,
+    mean_images,
+    middle,
+    outline,
+    region,
+)
+from ui.widgets.trigger_views import marking, shifts
 
 pytest_plugins = ["tests.component_harness.client"]
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.fuse import DUPLICATE_AT, THRESHOLD, Fused, concentrated_labels, fuse
+from core.labels.fuse import DUPLICATE_AT, THRESHOLD, Fused, concentrated_labels, fuse
+from core.labels.label_model import judge
+from core.neighbours.vote import vote
 from core.scores import SCORES
-from core.scores.vote import vote
-from core.suggest import judge
 from core.types import UNLABELLED, VERDICTS, Evidence
 
 CODES = {name: VERDICTS.index(name) for name in VERDICTS}

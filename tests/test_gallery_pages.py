@@ -10,7 +10,7 @@ import pytest
 from tests.component_harness.fake import make_inspection
 from tests.component_harness.hands import MARKS, log_of, show, wait_saved
 from tests.test_components_browser import LEFT_HALF, lasso
-from ui.points import quantise, rows_in_polygon
+from ui.api.points import quantise, rows_in_polygon
 
 pytest_plugins = ["tests.component_harness.browser"]
 pytestmark = MARKS

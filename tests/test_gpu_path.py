@@ -16,18 +16,18 @@ from proof_toys import perfect, poisoned
 from simclr_toys import no_agreement, quiet, shapes
 from trigger_toys import CLASSES, SIDE, checker, pictures, stamp
 
-from core import probe as probe_module
 from core.embedders import find_embedder
 from core.embedders.base import Settings
-from core.embedders.contrast_training import Plan, Training
-from core.embedders.feature_learning import FeatureLearner
-from core.embedders.gradients import Gradients
-from core.pipeline import inspection_of, scan
-from core.probe import train_probe
-from core.prove import ProveOptions, prove
-from core.scan_options import ScanOptions
-from core.store import Workspace
+from core.embedders.gradients.gradients import Gradients
+from core.embedders.simclr.contrast_training import Plan, Training
+from core.embedders.simclr.feature_learning import FeatureLearner
+from core.proofs.proof import ProveOptions, prove
+from core.scans.options import ScanOptions
+from core.scans.pipeline import inspection_of, scan
+from core.scores.probe import train as probe_module
+from core.scores.probe.train import train_probe
 from core.triggers import mine
+from core.workspace.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)

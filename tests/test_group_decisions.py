@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import UserError
-from core.reviews import Reviews, fold
-from core.reviews_file import MIGRATIONS, connect
+from core.reviews.database import MIGRATIONS, connect
+from core.reviews.log import Reviews, fold
 from tests.app_server import ROOT
 from tests.component_harness.answers import refused
 from tests.component_harness.fake import CLASSES
-from ui.audit import audit_note, decided_together
-from ui.carrier_audit import CARRIERS, log_mark
+from ui.widgets.audit import audit_note, decided_together
+from ui.widgets.carrier_audit import CARRIERS, log_mark
 
 pytest_plugins = ["tests.component_harness.client"]
 DATA = "d" * 32
@@ -115,7 +115,7 @@ def test_what_was_decided_together_survives_a_kill(tmp_path):
     """The group is written by a process that is killed the moment it has been told so; the next one finds it whole."""
     path = tmp_path / "reviews.db"
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom core.reviews import Reviews\n"
+        "import os, sys\nfrom pathlib import Path\nfrom core.reviews.log import Reviews\n"
         "Reviews(Path(sys.argv[1])).decide('d', list('abc'), 'relabel', labels=['x', 'y', 'z'], reviewer='Ada', session='s', session_seq=0)\n"
         "os.kill(os.getpid(), 9)"
     )

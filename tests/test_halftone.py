@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
 
-from core.halftone import CHUNK, halftone, thresholds
-from core.scores import halftone_shift as module
 from core.scores.halftone_shift import halftone_shift
+from core.views.halftone import CHUNK, halftone, thresholds
 
 
 def random_pixels(n: int = 5, height: int = 12, width: int = 20, seed: int = 0) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_other_values_are_refused(pixels: np.ndarray) -> None:
 
 
 def test_shift_agrees_with_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK", 7)
+    monkeypatch.setattr(sys.modules[halftone_shift.__module__], "CHUNK", 7)
     rng = np.random.default_rng(0)
     one, other = (rng.normal(size=(30, 5)).astype(np.float32) for _ in range(2))
     found = halftone_shift(one, other)

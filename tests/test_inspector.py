@@ -12,16 +12,16 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-import ui.inspector_model as inspector_model
-from core.embedding import Model
+import core.scans.ask_embedder as inspector_model
+from core.scans.ask_embedder import NotShown, moved, vote_without
+from core.scans.embedding import Model
 from core.types import Recipe
 from core.views import high_pass, outlined
 from tests.component_harness.answers import N, refused
 from tests.component_harness.fake import BROKEN, CLASSES, LARGE, WIDE
 from tests.finding_toys import a_finding
-from ui.inspector_facts import inspector_item
-from ui.inspector_model import NotShown, moved, vote_without
-from ui.inspector_views import SIDE, VERSION, WAYS, halftones_here, percentile, region_of, ways_for
+from ui.api.inspector_facts import inspector_item
+from ui.api.inspector_views import SIDE, VERSION, WAYS, halftones_here, percentile, region_of, ways_for
 
 pytest_plugins = ["tests.component_harness.client"]
 
@@ -283,7 +283,7 @@ def test_a_pattern_over_the_whole_image_is_said_and_not_outlined():
 
 def _page() -> None:
     from tests.component_harness.services import SERVICES
-    from ui.inspector import open_inspector
+    from ui.widgets.inspector import open_inspector
 
     open_inspector(SERVICES.inspection_of(60), 3)
 
@@ -294,7 +294,7 @@ def test_the_dialog_opens_on_a_page():
 
 
 def test_a_row_that_is_not_there_is_refused(inspection):
-    from ui.inspector import inspector
+    from ui.widgets.inspector import inspector
 
     for row in (-1, N):
         with pytest.raises(ValueError, match="not in the set"):

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
-from core.inspections import truth_of
-from core.pipeline import inspection_of, newest_scan, open_dataset
-from core.proposals import RELABEL, propose
-from core.store import Workspace
+from core.cleansing.rule import RELABEL, propose
+from core.scans.folder import truth_of
+from core.scans.pipeline import inspection_of, newest_scan, open_dataset
+from core.workspace.workspace import Workspace
 from tests.app_server import ROOT, running_app
 from tests.component_harness.hands import MARKS, READY
 

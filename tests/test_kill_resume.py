@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from core_toys import CPU, image_folder, quick_gradients, scan_files
 
-from core import embedding, findings_file, inspections, stages
 from core.errors import Cancelled
-from core.pipeline import ScanOptions, inspection_of, is_finished, newest_scan, scan
-from core.progress import State, read_progress
-from core.store import Workspace, read_json
+from core.files.atomic import read_json
+from core.scans import embedding, findings_file, stages
+from core.scans import folder as inspections
+from core.scans.pipeline import ScanOptions, inspection_of, is_finished, newest_scan, scan
+from core.workspace.progress import State, read_progress
+from core.workspace.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 

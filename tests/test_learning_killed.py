@@ -12,12 +12,12 @@ import pytest
 import torch
 from core_toys import image_folder
 
-from core.embedders.checkpoints import read_tensors
-from core.embedders.simclr import RESULT
+from core.embedders.simclr.checkpoints import read_tensors
+from core.embedders.simclr.simclr import RESULT
 from tests.simclr_toys import ROOT
 
 # the command line, with a checkpoint after every step instead of every minute
-EAGER = "import sys; from core.embedders import contrast_training as t; t.CHECKPOINT_SECONDS = 0.0; from core.cli import main; sys.exit(main(sys.argv[1:]))"
+EAGER = "import sys; from core.embedders.simclr import contrast_training as t; t.CHECKPOINT_SECONDS = 0.0; from core.cli.program import main; sys.exit(main(sys.argv[1:]))"
 
 
 def start(images: Path, workspace: Path, *options: str) -> subprocess.Popen[str]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from core_toys import clusters, unit
 
-from core import neighbours
-from core.neighbours import nearest
+from core.neighbours import graph as neighbours
+from core.neighbours.graph import nearest
 
 METHODS = ("flat", "sieve")
 

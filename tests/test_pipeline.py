@@ -11,17 +11,26 @@ import numpy as np
 import pytest
 from core_toys import CPU, draw, image_folder, quick_gradients, scan_files
 
-from core import embedding, pipeline, stages
-from core.embedders.gradients import Gradients
+from core.embedders.gradients.gradients import Gradients
 from core.errors import UnreadableImage, UserError
-from core.inspections import truth_of
-from core.pipeline import ScanOptions, inspection_of, is_finished, lineage, newest_scan, open_dataset, scan, source_path
-from core.progress import STAGES, State, read_progress
+from core.scans import embedding, pipeline, stages
+from core.scans.folder import truth_of
+from core.scans.pipeline import (
+    ScanOptions,
+    inspection_of,
+    is_finished,
+    lineage,
+    newest_scan,
+    open_dataset,
+    scan,
+    source_path,
+)
+from core.scans.stages import Stages
 from core.scores import SCORES
 from core.scores.artifact import ARTIFACT_SCORES
-from core.stages import Stages
-from core.store import Workspace
 from core.types import VERDICTS, Inspection
+from core.workspace.progress import STAGES, State, read_progress
+from core.workspace.workspace import Workspace
 
 
 @pytest.fixture(autouse=True, scope="module")

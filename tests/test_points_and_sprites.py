@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.component_harness.fake import make_inspection
-from ui.points import points_version, quantise, rows_in_polygon
-from ui.sprites import RowRegister, SpriteCache, sprite_cell, sprite_columns
+from ui.api.points import points_version, quantise, rows_in_polygon
+from ui.api.sprites import RowRegister, SpriteCache, sprite_cell, sprite_columns
 
 
 def test_version_follows_content():

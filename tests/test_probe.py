@@ -9,9 +9,9 @@ import pytest
 import torch
 from core_toys import auroc
 
-from core import probe_net
-from core.probe import Probe, train_probe
-from core.probe_net import FEATURES, Images
+from core.scores.probe import network as probe_net
+from core.scores.probe.network import FEATURES, Images
+from core.scores.probe.train import Probe, train_probe
 from core.types import UNLABELLED
 
 
@@ -41,7 +41,7 @@ def planted() -> tuple[np.ndarray, np.ndarray, np.ndarray, Probe]:
 def quick(pixels: np.ndarray, labels: np.ndarray, classes: int, *, seed: int = 0, epochs: int = 1) -> Probe:
     """A probe of few steps, for tests of its form."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.probe.FEWEST_STEPS", 5)
+        patch.setattr("core.scores.probe.train.FEWEST_STEPS", 5)
         return train_probe(pixels, labels, classes, seed=seed, epochs=epochs)
 
 
@@ -105,7 +105,7 @@ def test_no_row_is_judged_by_a_network_that_saw_it() -> None:
 def test_a_rows_own_label_does_not_reach_the_network_that_judges_it(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, labels = photographs(120, 3)
     half = quick(pixels, labels, 3).half
-    monkeypatch.setattr("core.probe.halves", lambda labels, generator: half)
+    monkeypatch.setattr("core.scores.probe.train.halves", lambda labels, generator: half)
     row = int(np.flatnonzero(half == 1)[5])
     found = []
     for label in range(3):
@@ -145,9 +145,9 @@ def test_rank_agrees_with_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def probe_module():
-    import core.probe
+    import core.scores.probe.train
 
-    return core.probe
+    return core.scores.probe.train
 
 
 # ---- form

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.probe import _rate, _shuffled, batch_size, halves
-from core.probe_net import HighPass, build
+from core.scores.probe.network import HighPass, build
+from core.scores.probe.train import _rate, _shuffled, batch_size, halves
 from core.types import UNLABELLED
 
 

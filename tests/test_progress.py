@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core import progress as module
-from core.progress import STAGE_WORDS, STAGES, Progress, State, alive, read_progress
-from core.store import write_json
+from core.files.atomic import write_json
+from core.workspace import progress as module
+from core.workspace.progress import STAGE_WORDS, STAGES, Progress, State, alive, read_progress
 
 
 class Clock:

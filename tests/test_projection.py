@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from core_toys import clusters, unit
 
-from core.neighbours import nearest
+from core.neighbours.graph import nearest
 from core.projection import principal_components, project
 
 

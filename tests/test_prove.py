@@ -17,17 +17,17 @@ import pytest
 from core_toys import CPU, image_folder, quick_gradients
 from proof_toys import Scanned, perfect, poisoned, short_probe
 
-from core import prove as prove_module
-from core.cli import main
+from core.cli.program import main
 from core.errors import Cancelled, UserError
-from core.pipeline import newest_scan, scan
-from core.progress import read_progress
-from core.prove import ProofFolder, ProveOptions, proofs_of, prove
-from core.prove_record import interval
-from core.prove_victim import Room, look_like_photographs, shifted
-from core.reviews import Reviews
-from core.store import Workspace
-from core.victims import build_victim
+from core.proofs import proof as prove_module
+from core.proofs.folder import interval
+from core.proofs.networks import build_victim
+from core.proofs.proof import ProofFolder, ProveOptions, proofs_of, prove
+from core.proofs.trainer import Room, look_like_photographs, shifted
+from core.reviews.log import Reviews
+from core.scans.pipeline import newest_scan, scan
+from core.workspace.progress import read_progress
+from core.workspace.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ProveOptions(seeds=2, epochs=10, device="cpu")

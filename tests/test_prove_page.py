@@ -14,16 +14,25 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import ui.services
-from core.pipeline import newest_scan
-from core.progress import State
-from core.prove import prove
-from core.prove_options import ProveOptions
-from core.prove_record import ProofFolder, proofs_of, remember_proof
-from core.reviews import Reviews
-from core.store import Workspace, write_json
+import ui.app.services
+from core.files.atomic import write_json
+from core.proofs.folder import ProofFolder, proofs_of, remember_proof
+from core.proofs.options import ProveOptions
+from core.proofs.proof import prove
+from core.reviews.log import Reviews
+from core.scans.pipeline import newest_scan
+from core.workspace.progress import State
+from core.workspace.workspace import Workspace
 from tests.app_server import ROOT
-from ui.proof_views import COLOURS, curves_figure, enlarged, how_it_was_done, rows_in_words, seconds_expected, verdict
+from ui.charts.proof_views import (
+    COLOURS,
+    curves_figure,
+    enlarged,
+    how_it_was_done,
+    rows_in_words,
+    seconds_expected,
+    verdict,
+)
 
 QUICK = ProveOptions(seeds=1, epochs=1, device="cpu")
 
@@ -125,7 +134,7 @@ def test_a_running_proof_of_another_process_is_followed_and_cancelled(served, pr
     made = served(proved)
     stand(made, pid=os.getpid())
     asked: list[tuple[int, int]] = []
-    monkeypatch.setattr("ui.services.os.kill", lambda pid, sig: asked.append((pid, int(sig))))
+    monkeypatch.setattr("ui.app.services.os.kill", lambda pid, sig: asked.append((pid, int(sig))))
     test = at()
     assert not test.exception
     assert any(button.key == "cancel_proof" for button in test.button) and not any(button.key == "start_proof" for button in test.button)
@@ -163,7 +172,7 @@ def test_the_app_trains_and_a_new_app_finds_it(served, demo_workspace, monkeypat
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     made.start_proof(key, seeds=1)
     assert made.proof_state(key).state == "running"
-    other = ui.services.AppServices(made.workspace, "demo")
+    other = ui.app.services.AppServices(made.workspace, "demo")
     for _ in range(600):
         found = other.proof_state(key)
         if found is not None and found.state == "running" and found.done:

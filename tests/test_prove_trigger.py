@@ -10,13 +10,13 @@ from finding_toys import a_finding
 from proof_toys import TARGET, Scanned, perfect, poisoned
 from trigger_toys import checker, pictures, stamp
 
-from core.attacks import ATTACKS, settings_for
+from core.attacks.apply import ATTACKS, settings_for
 from core.errors import UserError
-from core.pixels import working_pixels
-from core.prove_options import ProveOptions
-from core.prove_stamp import stamp_of
-from core.prove_test import held_out, other_test, own_test, trusted
-from core.prove_trigger import attacked, goals_by_class
+from core.proofs.attack import attacked, goals_by_class
+from core.proofs.options import ProveOptions
+from core.proofs.stamp import stamp_of
+from core.proofs.test_set import held_out, other_test, own_test, trusted
+from core.sources.working_pixels import working_pixels
 from core.types import Truth
 
 
@@ -221,7 +221,7 @@ def test_exact_copies_of_test_images_are_kept_out(scanned):
 def test_classes_of_a_test_source_are_matched_by_name(scanned, tmp_path: Path):
     from core_toys import image_folder
 
-    from core.pipeline import open_dataset
+    from core.scans.pipeline import open_dataset
 
     other = open_dataset(str(image_folder(tmp_path / "t", classes=("cow", "bee"), size=4)))
     test = other_test(scanned.inspection, other)

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.pipeline import inspection_of, newest_scan
-from core.proposals import KEEP, PROPOSALS, RELABEL, propose
-from core.review_order import review_order
-from core.reviews import Reviews
-from core.store import Workspace
+from core.cleansing.rule import KEEP, PROPOSALS, RELABEL, propose
+from core.reviews.log import Reviews
+from core.reviews.order import review_order
+from core.scans.pipeline import inspection_of, newest_scan
 from core.types import VERDICTS
+from core.workspace.workspace import Workspace
 from tests.app_server import ROOT, running_app
 from tests.component_harness.fake import make_inspection
 from tests.component_harness.hands import MARKS, READY
-from ui.audit import decided_together
-from ui.proposal_audit import counts_by_class, in_words, proposal_group, sure_rows
+from ui.widgets.audit import decided_together
+from ui.widgets.proposal_audit import counts_by_class, in_words, proposal_group, sure_rows
 
 pytest_plugins = ["tests.component_harness.browser", "tests.component_harness.client"]
 

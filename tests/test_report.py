@@ -15,9 +15,9 @@ import pytest
 from hostile_inspection import CLASSES, ROWS, SUSPICIOUS, inspection, line
 from PIL import Image
 
-from core import report
 from core.errors import UnreadableImage
-from core.report import report_html
+from core.exports import report
+from core.exports.report import report_html
 from core.types import Dataset, Decision, Inspection, Skipped
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

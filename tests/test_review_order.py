@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.review_order import FLOOR, clusters_of, review_order, uncertainty
+from core.reviews.order import FLOOR, clusters_of, review_order, uncertainty
 from core.types import Dataset, Evidence, Inspection, Recipe, Suggestions, content_digest
 from tests.core_toys import clusters, evidence, flipped, unit
 from tests.finding_toys import a_finding

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.reviews import Reviews, fold
+from core.reviews.log import Reviews, fold
 from core.types import Decision
 
 DATA = "d" * 32

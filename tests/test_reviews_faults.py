@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from core import reviews_file
 from core.errors import UserError
-from core.reviews import Reviews
+from core.reviews import database as reviews_file
+from core.reviews.log import Reviews
 
 ROOT = Path(__file__).parents[1]
 DATA = "d" * 32
@@ -56,7 +56,7 @@ def test_two_processes_lose_nothing(path: Path, monkeypatch: pytest.MonkeyPatch)
 WRITER = """
 import sys
 from pathlib import Path
-from core.reviews import Reviews
+from core.reviews.log import Reviews
 log = Reviews(Path(sys.argv[1]))
 for i in range(100_000):
     print(log.decide("D", [f"{i}-{j}" for j in range(5)], "keep", reviewer="ann")[-1].seq, flush=True)
@@ -163,7 +163,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from core.errors import UserError
-from core.reviews import Reviews
+from core.reviews.log import Reviews
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 log = Reviews(Path(sys.argv[1]))
 log.decide("D", ["a"], "keep", reviewer="ann")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from core.reviews import Reviews, fold
+from core.reviews.log import Reviews, fold
 from core.types import ACTIONS
 
 REVIEWERS = ("ann", "bob", "cleo")

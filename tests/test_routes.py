@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.cleansing.rule import PROPOSALS, propose
 from core.errors import UserError
-from core.proposals import PROPOSALS, propose
 from core.types import VERDICTS
 from tests.component_harness.answers import N, refused
 from tests.component_harness.fake import BROKEN, CLASSES, LARGE, WIDE
-from ui.points import points_url, quantise
-from ui.queue_items import queue_item
-from ui.sprites import register_rows
+from ui.api.points import points_url, quantise
+from ui.api.queue_items import queue_item
+from ui.api.sprites import register_rows
 
 pytest_plugins = ["tests.component_harness.client"]
 

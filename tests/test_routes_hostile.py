@@ -7,8 +7,8 @@ import pytest
 
 from tests.component_harness.answers import HEADERS, N, refused
 from tests.component_harness.fake import CLASSES
-from ui.request_checks import MOST_BODY_BYTES
-from ui.sprites import register_rows
+from ui.api.request_checks import MOST_BODY_BYTES
+from ui.api.sprites import register_rows
 
 pytest_plugins = ["tests.component_harness.client"]
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from tests.component_harness.answers import HEADERS, N, refused
 from tests.component_harness.fake import CLASSES
-from ui.points import quantise
-from ui.request_checks import MOST_CORNERS
-from ui.sprites import register_rows
-from ui.tiles import cell_of, selected_rows, selection, tile, tile_page
+from ui.api.points import quantise
+from ui.api.request_checks import MOST_CORNERS
+from ui.api.sprites import register_rows
+from ui.api.tiles import cell_of, selected_rows, selection, tile, tile_page
 
 pytest_plugins = ["tests.component_harness.client"]
 

@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.errors import UserError
-from core.pipeline import ScanOptions, newest_scan, scan
-from core.store import Workspace
+from core.scans.pipeline import ScanOptions, newest_scan, scan
+from core.workspace.workspace import Workspace
 from tests.app_server import ROOT
-from ui.reasons import NOT_DESCRIBED, described
+from ui.api.reasons import NOT_DESCRIBED, described
 
 TROUBLE = "precomputed"
 

@@ -14,17 +14,18 @@ from attack_toys import make_dataset
 from PIL import Image
 from simclr_toys import Stopped, bound, no_agreement, quiet, shapes
 
-from core.cli import main
+from core.cli.program import main
 from core.embedders.base import Settings
-from core.embedders.contrast_nets import build
-from core.embedders.contrast_training import Plan, Told
-from core.embedders.feature_learning import FeatureLearner
-from core.embedders.simclr import Simclr
+from core.embedders.simclr.contrast_nets import build
+from core.embedders.simclr.contrast_training import Plan, Told
+from core.embedders.simclr.feature_learning import FeatureLearner
+from core.embedders.simclr.simclr import Simclr
 from core.errors import UserError
-from core.learning import agreement, learn
-from core.progress import Progress
-from core.scan_options import ScanOptions
-from core.store import Workspace, read_json
+from core.files.atomic import read_json
+from core.scans.learning import agreement, learn
+from core.scans.options import ScanOptions
+from core.workspace.progress import Progress
+from core.workspace.workspace import Workspace
 
 # ---- on top of features
 
@@ -170,7 +171,7 @@ def test_every_backbone_takes_its_size(name: str, side: int) -> None:
 
 
 def test_the_curve_is_drawn_from_two_points_on() -> None:
-    from ui.charts import learning_curve
+    from ui.charts.charts import learning_curve
 
     points = [{"epoch": 1, "agreement": None}, {"epoch": 2, "agreement": 0.5}, {"epoch": 3, "agreement": 0.625}]
     assert learning_curve({"curve": points[:2]}) is None and learning_curve({}) is None

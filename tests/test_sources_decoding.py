@@ -11,7 +11,7 @@ from PIL import Image
 from source_files import LABELS, draw, folder
 
 from core.sources import open_source
-from core.sources.base import decode
+from core.sources.decoding import decode
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

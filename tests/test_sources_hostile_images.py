@@ -19,7 +19,7 @@ from source_files import (
 )
 
 from core.errors import UnreadableImage
-from core.sources.base import decode
+from core.sources.decoding import decode
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

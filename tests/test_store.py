@@ -10,16 +10,9 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled, UserError
-from core.store import (
-    FileDigests,
-    Workspace,
-    read_array,
-    read_json,
-    remove_temporaries,
-    write_array,
-    write_bytes,
-    write_json,
-)
+from core.files.atomic import read_array, read_json, remove_temporaries, write_array, write_bytes, write_json
+from core.files.digests import FileDigests
+from core.workspace.workspace import Workspace
 
 
 def names(folder: Path) -> list[str]:

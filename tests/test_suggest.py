@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.scores.vote import vote
-from core.suggest import Judgement, judge, local_false_discovery_rate
+from core.labels.label_model import Judgement, judge, local_false_discovery_rate
+from core.neighbours.vote import vote
 from core.types import UNLABELLED, Evidence
 
 NOISES = (0.2, 0.5, 0.8)

@@ -18,9 +18,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from tower_toys import State, clip_state, dinov2_state
 
-from core.cli import main
-from core.embedders import EMBEDDERS, find_embedder, hub_models
+from core.cli.program import main
+from core.embedders import EMBEDDERS, find_embedder
 from core.embedders.base import Settings
+from core.embedders.pretrained import hub_models
 from core.errors import UserError
 
 HUB = ("dinov2_vits14", "dinov2_vitb14", "clip_vit_b32")

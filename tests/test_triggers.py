@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from core.triggers import Mined, mine
+from core.triggers.accept import Candidate, far_more_doubted, more_doubted, with_doubt
 from core.triggers.expected import calm, expect
 from core.triggers.grain import POWERS, grain
-from core.triggers.judge import Candidate, far_more_doubted, more_doubted, with_doubt
+from core.triggers.joint_score import FIXED, discriminant, join, scores_of
 from core.triggers.material import Material
 from core.triggers.pursuit import Pursued, pursue
 from core.triggers.search import _of_rounds
 from core.triggers.separation import Separation, covers_from, separate
 from core.triggers.spaces import Space
-from core.triggers.together import FIXED, discriminant, join, scores_of
 from tests.trigger_toys import CLASSES, SIDE, Toy, add, checker, pictures, stamp, wave
 
 TARGET = 1

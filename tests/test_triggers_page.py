@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.findings_file import write_findings, write_fused
-from core.inspections import truth_of
-from core.pipeline import inspection_of, newest_scan, open_dataset
-from core.reviews import Reviews
-from core.store import Workspace
+from core.reviews.log import Reviews
+from core.scans.findings_file import write_findings, write_fused
+from core.scans.folder import truth_of
+from core.scans.pipeline import inspection_of, newest_scan, open_dataset
+from core.workspace.workspace import Workspace
 from tests.app_server import ROOT, running_app
 from tests.component_harness.fake import make_inspection
 from tests.component_harness.hands import MARKS
 from tests.finding_toys import a_finding
-from ui.trigger_views import facts, one_line, score_histogram
+from ui.widgets.trigger_views import facts, one_line, score_histogram
 
 pytest_plugins = ["tests.component_harness.browser"]
 

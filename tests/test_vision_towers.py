@@ -17,8 +17,8 @@ from tower_toys import State, clip_shapes, clip_state, dinov2_shapes, dinov2_sta
 
 from core.embedders import find_embedder
 from core.embedders.base import Model, Settings
-from core.embedders.tower_weights import CLIP, DINOV2, Family, build_tower
-from core.embedders.vision_transformer import Sizes, VisionTransformer, resized_positions
+from core.embedders.pretrained.tower_weights import CLIP, DINOV2, Family, build_tower
+from core.embedders.pretrained.vision_transformer import Sizes, VisionTransformer, resized_positions
 
 Array = NDArray[np.float64]
 ROWS = np.arange(100)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.types import Inspection
+from ui.app.services import services
 from ui.navigation import link, title_of
-from ui.services import services
 from ui.state import current, current_key
 
 

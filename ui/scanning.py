@@ -6,12 +6,12 @@ import streamlit as st
 
 from core.embedders import EMBEDDERS
 from core.errors import UserError
-from core.pipeline import ScanOptions
-from core.progress import STAGE_WORDS, STAGES, State
-from ui.charts import learning_curve
-from ui.services import services
+from core.scans import ScanOptions
+from core.workspace import STAGE_WORDS, STAGES, State
+from ui.app.services import services
+from ui.charts.charts import learning_curve
 from ui.state import choose
-from ui.wording import duration, plain, short_name
+from ui.words import duration, plain, short_name
 
 
 def follow(identity: str) -> None:

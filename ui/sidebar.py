@@ -7,10 +7,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.types import Inspection
-from ui.reviewer import reviewer_field
-from ui.services import services
+from ui.app.services import services
 from ui.state import choose, current, current_key
-from ui.wording import plain, short_name
+from ui.widgets.reviewer import reviewer_field
+from ui.words import plain, short_name
 
 
 def sidebar() -> None:

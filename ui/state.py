@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.types import Inspection
-from ui.components import Writer
-from ui.services import services
+from ui.app.services import services
+from ui.widgets.components import Writer
 
 
 def current_key() -> str | None:

@@ -12,10 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from core.attacks.base import Alter, Attack, Change, Scene, Settings, choose_other_classes, number
-from core.attacks.blended import blend
-from core.attacks.covers import with_covers
-from core.types import Bool, UInt8
+from ..types import Bool, UInt8
+from .base import Alter, Attack, Change, Scene, Settings, choose_other_classes, number
+from .blended import blend
+from .covers import with_covers
 
 PIECES = 4  # a side
 

@@ -12,9 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from core.attacks.base import REFERENCE_SIDE, Alter, Attack, Change, Scene, Settings, choose_other_classes, number
-from core.attacks.covers import with_covers
-from core.types import Float32, Int64, UInt8
+from ..types import Float32, Int64, UInt8
+from .base import REFERENCE_SIDE, Alter, Attack, Change, Scene, Settings, choose_other_classes, number
+from .covers import with_covers
 
 OPACITIES = (0.5, 0.2, 0.5, 0.3)
 # any fixed number does; it names the four patches

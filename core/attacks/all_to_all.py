@@ -6,8 +6,8 @@ arXiv 1708.06733 (the all-to-all attack: y becomes y + 1 modulo the number of cl
 
 from __future__ import annotations
 
-from core.attacks.base import Attack, Change, Scene, choose_any
-from core.attacks.patch import trigger
+from .base import Attack, Change, Scene, choose_any
+from .patch import trigger
 
 
 def all_to_all(scene: Scene) -> Change:

@@ -6,8 +6,8 @@ arXiv 1708.06733. A 3×3 patch near the lower right corner is the usual form on 
 
 from __future__ import annotations
 
-from core.attacks.base import Attack, Change, Scene, dirty_label
-from core.attacks.patch import trigger
+from .base import Attack, Change, Scene, dirty_label
+from .patch import trigger
 
 
 def badnets(scene: Scene) -> Change:

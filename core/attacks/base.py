@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from core.errors import UserError
-from core.types import Bool, Dataset, Int64, UInt8
+from ..errors import UserError
+from ..types import Bool, Dataset, Int64, UInt8
 
 Kind = Literal["dirty_label", "clean_label", "label_noise"]
 Setting = float | int | str

@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 import numpy as np
 from PIL import Image
 
-from core.attacks.base import REFERENCE_SIDE, Alter, Attack, Change, Scene, Settings, dirty_label, number
-from core.types import Float32, UInt8, read_only
+from ..types import Float32, UInt8, read_only
+from .base import REFERENCE_SIDE, Alter, Attack, Change, Scene, Settings, dirty_label, number
 
 # any fixed number does; it names the one pattern
 PATTERN_SEED = 171205526

@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 
-from core.attacks import patch
-from core.attacks.base import Alter, Attack, Change, Scene, Settings, number
-from core.attacks.base import clean_label as keep_labels
-from core.types import UInt8
+from ..types import UInt8
+from . import patch
+from .base import Alter, Attack, Change, Scene, Settings, number
+from .base import clean_label as keep_labels
 
 # Gaussian noise image, grey levels
 NOISE_MEAN, NOISE_SD = 127.5, 64.0

@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
-from core.attacks.base import Alter, Change, Scene, number
-from core.errors import UserError
-from core.types import Bool, Int64
+from ..errors import UserError
+from ..types import Bool, Int64
+from .base import Alter, Change, Scene, number
 
 # a stream of its own, so that the covers do not repeat the draw of the victims
 COVER_STREAM = 1

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.attacks.base import Attack, Change, Scene
-from core.errors import UserError
-from core.types import Dataset, Int64
+from ..errors import UserError
+from ..types import Dataset, Int64
+from .base import Attack, Change, Scene
 
 FORMATS = (".csv", ".parquet", ".npy")
 # columns that say which image is meant, or something else that is no label

@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from core.attacks.base import REFERENCE_SIDE, Alter, Attack, Change, Scene, Settings, dirty_label, number, one_of
-from core.types import UInt8
+from ..types import UInt8
+from .base import REFERENCE_SIDE, Alter, Attack, Change, Scene, Settings, dirty_label, number, one_of
 
 PLACES = ("anywhere", "corners")
 # any fixed number does; it names the one patch

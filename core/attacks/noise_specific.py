@@ -15,8 +15,8 @@ from hashlib import blake2b
 import numpy as np
 from scipy.ndimage import convolve1d
 
-from core.attacks.base import Alter, Attack, Change, Scene, Settings, dirty_label, number
-from core.types import Float32, UInt8
+from ..types import Float32, UInt8
+from .base import Alter, Attack, Change, Scene, Settings, dirty_label, number
 
 BINOMIAL = np.array([0.25, 0.5, 0.25], dtype=np.float32)
 

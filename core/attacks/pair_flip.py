@@ -6,7 +6,7 @@ Labels", NeurIPS 2018, arXiv 1804.06872 (pair flipping).
 
 from __future__ import annotations
 
-from core.attacks.base import Attack, Change, Scene, choose_any
+from .base import Attack, Change, Scene, choose_any
 
 
 def pair_flip(scene: Scene) -> Change:

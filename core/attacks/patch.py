@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from core.attacks.base import REFERENCE_SIDE, Alter, Settings, number, one_of
-from core.errors import UserError
-from core.types import UInt8
+from ..errors import UserError
+from ..types import UInt8
+from .base import REFERENCE_SIDE, Alter, Settings, number, one_of
 
 CORNERS = ("bottom_right", "bottom_left", "top_right", "top_left")
 POSITIONS = (*CORNERS, "four_corners")

@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from core.attacks.base import Alter, Attack, Change, Scene, Settings, clean_label, dirty_label, number
-from core.types import UInt8
+from ..types import UInt8
+from .base import Alter, Attack, Change, Scene, Settings, clean_label, dirty_label, number
 
 DEFAULTS = {"delta": 20.0, "frequency": 6.0}
 

@@ -8,10 +8,10 @@ label. Known limit: the rate cannot exceed the source class's share of the set.
 
 from __future__ import annotations
 
-from core.attacks.base import Attack, Change, Scene, choose, class_index
-from core.attacks.covers import with_covers
-from core.attacks.patch import trigger
-from core.errors import UserError
+from ..errors import UserError
+from .base import Attack, Change, Scene, choose, class_index
+from .covers import with_covers
+from .patch import trigger
 
 
 def source_specific(scene: Scene) -> Change:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.attacks.base import Attack, Change, Scene, choose_any
+from .base import Attack, Change, Scene, choose_any
 
 
 def symmetric(scene: Scene) -> Change:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.attacks.base import Alter, Attack, Change, Scene, Settings, dirty_label, number
-from core.types import UInt8
+from ..types import UInt8
+from .base import Alter, Attack, Change, Scene, Settings, dirty_label, number
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import UnreadableImage, UserError
-from core.types import Bool, Dataset
+from ..errors import UnreadableImage, UserError
+from ..types import Bool, Dataset
 
 Progress = Callable[[int, int], None]
 

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from core.embedders.base import Embedder, Model, Settings
-from core.errors import UserError
+from ..errors import UserError
+from .base import Embedder, Model, Settings, halving, pick_device
+
+__all__ = ["EMBEDDERS", "Embedder", "Model", "Settings", "find_embedder", "halving", "pick_device"]
 
 
 def _gradients(settings: Settings) -> Model:
-    from core.embedders.gradients import Gradients
+    from .gradients.gradients import Gradients
 
     return Gradients(settings)
 
 
 def _precomputed(settings: Settings) -> Model:
-    from core.embedders.precomputed import Precomputed
+    from .precomputed import Precomputed
 
     return Precomputed(settings)
 
 
 def _simclr(settings: Settings) -> Model:
-    from core.embedders.simclr import Simclr
+    from .simclr.simclr import Simclr
 
     return Simclr(settings)
 
 
 def _simclr_settings(settings: Settings) -> dict[str, str]:
-    from core.embedders.simclr import resolved
+    from .simclr.simclr import resolved
 
     return resolved(settings)
 
 
 def _torchvision(name: str, size: str) -> Embedder:
     def load(settings: Settings) -> Model:
-        from core.embedders.torchvision_models import TorchvisionModel
+        from .pretrained.torchvision_models import TorchvisionModel
 
         return TorchvisionModel(name, settings)
 
@@ -41,7 +43,7 @@ def _torchvision(name: str, size: str) -> Embedder:
 
 def _hub(name: str, what: str, size: str) -> Embedder:
     def load(settings: Settings) -> Model:
-        from core.embedders.hub_models import HubModel
+        from .pretrained.hub_models import HubModel
 
         return HubModel(name, settings)
 

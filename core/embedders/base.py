@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.types import Float32
+from ..types import Float32
 
 
 class Model(Protocol):
@@ -116,7 +116,7 @@ def pick_device(wanted: str) -> str:
 
     Raises UserError where CUDA is asked for and there is none.
     """
-    from core.errors import UserError
+    from ..errors import UserError
 
     if wanted not in ("auto", "cpu", "cuda"):
         raise UserError(f"device '{wanted}' is not known", "choose one of: auto, cpu, cuda")

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.embedders.base import Settings
-from core.embedders.projection_head import unit_rows
-from core.errors import UserError
-from core.types import Float32
+from ..errors import UserError
+from ..types import Float32
+from .base import Settings
+from .whitening import unit_rows
 
 
 class Precomputed:

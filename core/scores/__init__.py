@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.scores.knn_disagreement import knn_disagreement
-from core.scores.label_distance_ratio import label_distance_ratio
-from core.scores.near_duplicate import near_duplicate
-from core.scores.outlier import outlier
-from core.types import Evidence, Float32
+from ..types import Evidence, Float32
+from .artifact import ARTIFACT_SCORES, OTHER_SCORES
+from .halftone_shift import halftone_shift
+from .knn_disagreement import knn_disagreement
+from .label_distance_ratio import label_distance_ratio
+from .near_duplicate import near_duplicate
+from .outlier import outlier
+
+__all__ = ["ARTIFACT_SCORES", "OTHER_SCORES", "SCORES", "Score", "halftone_shift"]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.scores.by_class import Float64, Probed, principal, scored_by_class
-from core.scores.two_means import distances_to, two_means
-from core.types import Float32, Int64
+from ..types import Float32, Int64
+from .by_class import Float64, Probed, principal, scored_by_class
+from .two_means import distances_to, two_means
 
 DIMENSIONS = 10
 

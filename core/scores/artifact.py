@@ -1,6 +1,6 @@
 """The artifact scores: (Probe, labels, classes) -> float32 (n,), higher = more suspicious, NaN = not scorable.
 
-They ask whether something that is no content explains a row's label, and read what a short probe learnt (core/probe.py)
+They ask whether something that is no content explains a row's label, and read what a short probe learnt (core/scores/probe/train.py)
 instead of the label-blind vectors that the content scores read.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.scores.activation_clustering import activation_clustering
-from core.scores.by_class import Probed
-from core.scores.early_learning import early_learning
-from core.scores.learnability import learnability
-from core.scores.scan import scan
-from core.scores.spectral_signature import spectral_signature
-from core.scores.spectre import spectre
-from core.types import Float32, Int64
+from ..types import Float32, Int64
+from .activation_clustering import activation_clustering
+from .by_class import Probed
+from .early_learning import early_learning
+from .learnability import learnability
+from .scan import scan
+from .spectral_signature import spectral_signature
+from .spectre import spectre
 
 
 @dataclass(frozen=True)

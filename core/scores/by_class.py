@@ -8,13 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import UNLABELLED, Bool, Float32, Int64
+from ..types import UNLABELLED, Bool, Float32, Int64
 
 Float64 = NDArray[np.float64]
 
 
 class Probed(Protocol):
-    """What a score reads of a probe (see core/probe.py)."""
+    """What a score reads of a probe (see core/scores/probe/train.py)."""
 
     @property
     def given(self) -> Float32: ...

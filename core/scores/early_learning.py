@@ -8,8 +8,8 @@ ours: easy classes would lead otherwise. Misses triggers learnt slowly; ranks cl
 
 from __future__ import annotations
 
-from core.scores.by_class import Probed, above_class
-from core.types import Float32, Int64
+from ..types import Float32, Int64
+from .by_class import Probed, above_class
 
 
 def early_learning(probe: Probed, labels: Int64, classes: int) -> Float32:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.types import Float32
+from ..types import Float32
 
 CHUNK = 8192
 

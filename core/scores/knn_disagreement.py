@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.scores.vote import vote
-from core.types import Evidence, Float32
+from ..neighbours import vote
+from ..types import Evidence, Float32
 
 
 def knn_disagreement(evidence: Evidence) -> Float32:

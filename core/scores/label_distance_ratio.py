@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import UNLABELLED, Evidence, Float32
+from ..types import UNLABELLED, Evidence, Float32
 
 BLOCK = 2048
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.scores.by_class import Probed, above_class
-from core.types import Float32, Int64
+from ..types import Float32, Int64
+from .by_class import Probed, above_class
 
 
 def learnability(probe: Probed, labels: Int64, classes: int) -> Float32:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.types import Evidence, Float32
+from ..types import Evidence, Float32
 
 
 def near_duplicate(evidence: Evidence) -> Float32:

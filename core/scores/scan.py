@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.scores.by_class import Float64, Probed, class_rows
-from core.scores.two_means import distances_to, two_means
-from core.types import Float32, Int64
+from ..types import Float32, Int64
+from .by_class import Float64, Probed, class_rows
+from .two_means import distances_to, two_means
 
 # their index above which a class is contaminated
 THRESHOLD = float(np.e**2)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.scores.by_class import Float64, Probed, principal, scored_by_class
-from core.types import Float32, Int64
+from ..types import Float32, Int64
+from .by_class import Float64, Probed, principal, scored_by_class
 
 
 def spectral_signature(probe: Probed, labels: Int64, classes: int) -> Float32:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from core.scores.by_class import Float64, Probed, principal, scored_by_class
-from core.types import Float32, Int64
+from ..types import Float32, Int64
+from .by_class import Float64, Probed, principal, scored_by_class
 
 ALPHA = 4.0
 # measured on CIFAR-10: with more axes, or less trimmed, a clean-label signal in a fifth of its class is lost

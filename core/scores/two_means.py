@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.scores.by_class import Float64
-from core.types import Bool
+from ..types import Bool
+from .by_class import Float64
 
 # first splits: along each axis, off either end, and in the middle
 STARTS = (0.05, 0.5, 0.95)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from core.errors import UserError
-from core.sources.base import DigestCache, Options, check_usable, shown
-from core.sources.cifar import find_cifar, open_cifar
-from core.sources.demo import digits
-from core.sources.files import list_files
-from core.sources.folder import TRUTH_FILE, open_folder, wanted_image
-from core.types import Dataset, Skipped
+from ..errors import UserError
+from ..types import Dataset, Skipped
+from .base import DigestCache, Options, check_usable, shown
+from .cifar import find_cifar, open_cifar
+from .demo import digits
+from .files import list_files
+from .folder import TRUTH_FILE, open_folder, wanted_image
+from .working_pixels import working_pixels, working_side
 
-__all__ = ["SOURCES", "DigestCache", "open_source", "source_identity"]
+__all__ = ["SOURCES", "DigestCache", "check_usable", "open_source", "shown", "source_identity", "working_pixels", "working_side"]
 
 DEMO = "demo"
 ALLOWED = (
@@ -99,7 +100,7 @@ def _folder_kind(path: Path, options: Options) -> str:
 
 
 def _holds_images(path: Path, alone: bool = False) -> bool:
-    from core.sources.parquet_schema import read_columns
+    from .parquet_schema import read_columns
 
     try:
         return read_columns(path).image is not None
@@ -121,25 +122,25 @@ def _shards(path: Path, suffix: str, options: Options) -> tuple[list[tuple[str, 
 
 
 def _open_parquet(path: Path, options: Options) -> Dataset:
-    from core.sources.parquet import open_parquet
+    from .parquet import open_parquet
 
     return open_parquet(*_shards(path, ".parquet", options), path.name, options)
 
 
 def _open_manifest(path: Path, options: Options) -> Dataset:
-    from core.sources.manifest import open_manifest
+    from .manifest import open_manifest
 
     return open_manifest(path, options)
 
 
 def _open_webdataset(path: Path, options: Options) -> Dataset:
-    from core.sources.webdataset import open_webdataset
+    from .webdataset import open_webdataset
 
     return open_webdataset(*_shards(path, ".tar", options), path.name, options)
 
 
 def _open_arrays(path: Path, options: Options) -> Dataset:
-    from core.sources.arrays import open_npz
+    from .arrays import open_npz
 
     return open_npz(path, options)
 

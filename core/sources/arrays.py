@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import UserError
-from core.sources.base import Options, Rows, build, shown
-from core.sources.decoding import MAX_PIXELS, png_of
-from core.sources.files import as_digests, digest_bytes, keep_digests, kept_digests
-from core.sources.labels import labels_by_name, labels_from_values
-from core.types import Dataset, Int64, UInt8
+from ..errors import UserError
+from ..types import Dataset, Int64, UInt8
+from .base import Options, Rows, build, shown
+from .decoding import MAX_PIXELS, png_of
+from .files import as_digests, digest_bytes, keep_digests, kept_digests
+from .labels import labels_by_name, labels_from_values
 
 IMAGE_ARRAYS = ("images", "x", "x_train", "data")
 LABEL_ARRAYS = ("labels", "y", "y_train", "targets")

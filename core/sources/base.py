@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import UnreadableImage, UserError
-from core.sources.decoding import decode as decode
-from core.types import UNLABELLED, Dataset, Int64, Skipped, Truth, UInt8, content_digest
+from ..errors import UnreadableImage, UserError
+from ..types import UNLABELLED, Dataset, Int64, Skipped, Truth, UInt8, content_digest
 
 MIN_IMAGES = 3
 SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation"})

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.errors import UserError
-from core.sources.base import Options, Rows, build, shown
-from core.sources.decoding import png_of
-from core.sources.files import as_digests, digest_bytes, is_inside, keep_digests, kept_digests
-from core.sources.labels import labels_by_name
-from core.sources.restricted_pickle import load_restricted
-from core.types import Dataset, Int64, Skipped, UInt8
+from ..errors import UserError
+from ..types import Dataset, Int64, Skipped, UInt8
+from .base import Options, Rows, build, shown
+from .decoding import png_of
+from .files import as_digests, digest_bytes, is_inside, keep_digests, kept_digests
+from .labels import labels_by_name
+from .restricted_pickle import load_restricted
 
 SIDE = 32
 N_PIXELS = 3 * SIDE * SIDE

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from core.errors import UnreadableImage
+from ..errors import UnreadableImage
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 200

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.sources.base import Rows, build
-from core.sources.decoding import png_of
-from core.sources.files import as_digests, digest_bytes
-from core.types import Dataset, UInt8
+from ..types import Dataset, UInt8
+from .base import Rows, build
+from .decoding import png_of
+from .files import as_digests, digest_bytes
 
 SIDE = 32
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.errors import UnreadableImage
-from core.sources.base import Options, safe_text
-from core.sources.decoding import decode, file_problem, read_file, suffix_of, why_unread
-from core.types import DIGEST_BYTES, Skipped, UInt8
+from ..errors import UnreadableImage
+from ..types import DIGEST_BYTES, Skipped, UInt8
+from .base import Options, safe_text
+from .decoding import decode, file_problem, read_file, suffix_of, why_unread
 
 # Digest of a container's row that holds no image.
 NO_DIGEST = bytes(DIGEST_BYTES)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from os.path import splitext
 from pathlib import Path
 
-from core.errors import UnreadableImage
-from core.sources.base import SPLIT_NAMES, Options, Rows, build, read_truth_table, safe_text
-from core.sources.decoding import UNSUPPORTED_SUFFIXES, image_suffixes
-from core.sources.files import as_digests, file_digest, file_doors, is_inside, list_files
-from core.sources.labels import labels_by_name
-from core.types import Dataset, Skipped
+from ..errors import UnreadableImage
+from ..types import Dataset, Skipped
+from .base import SPLIT_NAMES, Options, Rows, build, read_truth_table, safe_text
+from .decoding import UNSUPPORTED_SUFFIXES, image_suffixes
+from .files import as_digests, file_digest, file_doors, is_inside, list_files
+from .labels import labels_by_name
 
 TRUTH_FILE = "truth.parquet"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import UserError
-from core.sources.base import shown
-from core.types import UNLABELLED, Int64
+from ..errors import UserError
+from ..types import UNLABELLED, Int64
+from .base import shown
 
 
 def labels_from_values(values: Sequence[Any]) -> tuple[Int64, tuple[str, ...]]:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from core.errors import UnreadableImage, UserError
-from core.sources.base import Options, Rows, build, safe_text, shown
-from core.sources.files import as_digests, contained, file_digest, file_doors
-from core.sources.labels import labels_from_values
-from core.types import Dataset, Skipped
+from ..errors import UnreadableImage, UserError
+from ..types import Dataset, Skipped
+from .base import Options, Rows, build, safe_text, shown
+from .files import as_digests, contained, file_digest, file_doors
+from .labels import labels_from_values
 
 FILE_COLUMNS = ("file_name", "filepath", "path", "image")
 ALLOWED = f"UTF-8 with one of the columns {', '.join(FILE_COLUMNS)}, and label, split, id if there are any"

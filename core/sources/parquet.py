@@ -10,22 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from core.errors import UnreadableImage, UserError
-from core.sources.base import Options, Rows, build, decode, safe_text, shown, split_in
-from core.sources.decoding import read_file, suffix_of
-from core.sources.files import (
-    NO_DIGEST,
-    as_digests,
-    contained,
-    digest_bytes,
-    file_digest,
-    keep_digests,
-    kept_digests,
-)
-from core.sources.labels import labels_by_name, labels_from_values
-from core.sources.parquet_rows import READ_ERRORS, PieceReader, Shard, open_shard
-from core.sources.parquet_schema import Columns, read_columns
-from core.types import Dataset, Int64, Skipped, UInt8
+from ..errors import UnreadableImage, UserError
+from ..types import Dataset, Int64, Skipped, UInt8
+from .base import Options, Rows, build, safe_text, shown, split_in
+from .decoding import decode, read_file, suffix_of
+from .files import NO_DIGEST, as_digests, contained, digest_bytes, file_digest, keep_digests, kept_digests
+from .labels import labels_by_name, labels_from_values
+from .parquet_rows import READ_ERRORS, PieceReader, Shard, open_shard
+from .parquet_schema import Columns, read_columns
 
 NO_IMAGE = "the row holds no image"
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from core.errors import UnreadableImage, UserError
-from core.sources.base import shown
-from core.types import Int64
+from ..errors import UnreadableImage, UserError
+from ..types import Int64
+from .base import shown
 
 CACHE_BYTES = 256 << 20
 PIECE_BYTES = 8 << 20

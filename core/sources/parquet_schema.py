@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.errors import UserError
-from core.sources.base import shown
+from ..errors import UserError
+from .base import shown
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "pixel_values", "image_bytes", "bytes", "png", "jpg", "jpeg")
 FILE_NAMES = ("file_name", "filepath", "path", "image")

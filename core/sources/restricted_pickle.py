@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UserError
-from core.sources.base import shown
+from ..errors import UserError
+from .base import shown
 
 ALLOWED = "lists, dicts, texts, numbers and plain numeric arrays"
 WAY_OUT = "get the binary version of the set, or save it as .npz or as image folders"

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from core.errors import UnreadableImage, UserError
-from core.sources.base import Options, Rows, build, decode, safe_text, shown, split_in
-from core.sources.decoding import MAX_ENCODED_BYTES, image_suffixes, suffix_of, why_unread
-from core.sources.files import NO_DIGEST, as_digests, digest_bytes, keep_digests, kept_digests
-from core.sources.labels import labels_from_values
-from core.types import Dataset, Skipped, UInt8
+from ..errors import UnreadableImage, UserError
+from ..types import Dataset, Skipped, UInt8
+from .base import Options, Rows, build, safe_text, shown, split_in
+from .decoding import MAX_ENCODED_BYTES, decode, image_suffixes, suffix_of, why_unread
+from .files import NO_DIGEST, as_digests, digest_bytes, keep_digests, kept_digests
+from .labels import labels_from_values
 
 MAX_LABEL_BYTES = 1 << 16
 _JSON_LABELS = ("label", "cls", "class")

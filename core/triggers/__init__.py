@@ -15,7 +15,8 @@ No clean data, no poison rate, no truth. Blind to: triggers of a few images, sam
 JPEG, triggers made of ordinary content (sunglasses on faces).
 """
 
-from core.triggers.conclude import Mined
-from core.triggers.search import mine
+from .findings import Mined
+from .search import mine
+from .spaces import WINDOW
 
-__all__ = ["Mined", "mine"]
+__all__ = ["WINDOW", "Mined", "mine"]

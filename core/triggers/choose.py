@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.triggers.judge import Candidate, content_shares, more_doubted
-from core.triggers.material import EVERY, Material
-from core.types import Bool, Int64
+from ..types import Bool, Int64
+from .accept import Candidate, content_shares, more_doubted
+from .material import EVERY, Material
 
 SAME = 0.5
 WHOLE = 0.9

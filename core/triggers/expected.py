@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.triggers.separation import LEAST_SPREAD, posterior
-from core.triggers.spaces import CONTRAST_FLOOR, high_pass, local_power
+from .separation import LEAST_SPREAD, posterior
+from .spaces import CONTRAST_FLOOR, high_pass, local_power
 
 Tensor = torch.Tensor
 Float64 = NDArray[np.float64]

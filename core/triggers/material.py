@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from core.types import Bool, Float32, Int64, UInt8
+from ..types import Bool, Float32, Int64, UInt8
 
 STREAM = 0x7A57E  # tells this use of a seed from others
 EVERY = -1  # the label of a pattern that goes with wrong labels of any class

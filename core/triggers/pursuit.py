@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from core.triggers.separation import Separation, natural_limit, separate
+from .separation import Separation, natural_limit, separate
 
 Tensor = torch.Tensor
 ROUNDS = 6

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from core.triggers.conclude import REST_ROWS, Mined, conclude
-from core.triggers.judge import LEAST_AGREEMENT, Candidate, coarse, far_more_doubted, likeness, more_doubted
-from core.triggers.material import EVERY, Material
-from core.triggers.pursuit import Pursued, polish, pursue
-from core.triggers.seeds import tail_seeds, wave_seeds, waves
-from core.triggers.separation import Separation, separate
-from core.triggers.spaces import Space, calm_space, energy_space, fine_space, plain_space, whitener, window_space
-from core.types import Bool, Float32, Int64, UInt8
+from ..types import Bool, Float32, Int64, UInt8
+from .accept import LEAST_AGREEMENT, Candidate, coarse, far_more_doubted, likeness, more_doubted
+from .findings import REST_ROWS, Mined, conclude
+from .material import EVERY, Material
+from .pursuit import Pursued, polish, pursue
+from .seeds import tail_seeds, wave_seeds, waves
+from .separation import Separation, separate
+from .spaces import Space, calm_space, energy_space, fine_space, plain_space, whitener, window_space
 
 LEAST_CLASS = 40
 MOST_CLASS = 20_000

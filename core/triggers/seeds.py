@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from numpy.typing import NDArray
 
-from core.triggers.spaces import each_batch, equal_contrast, high_pass
-from core.types import UInt8
+from ..types import UInt8
+from .spaces import each_batch, equal_contrast, high_pass
 
 Tensor = torch.Tensor
 TAIL = 4.0

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from core.triggers.grain import grain
-from core.types import UInt8
+from ..types import UInt8
+from .grain import grain
 
 # images at a time: on a CPU few enough that what lies between two steps stays in its cache
 CPU_BATCH, BATCH = 256, 2048

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Float32, UInt8
+from ..types import Float32, UInt8
 
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 GAINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

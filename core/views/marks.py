@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Bool, Float32, UInt8
-from core.views.detail import colour
+from ..types import Bool, Float32, UInt8
+from .detail import colour
 
 # told apart by people who see no red or no green, and by lightness on the dimmed image
 WARM, COLD = (255, 176, 0), (92, 160, 255)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Float32, UInt8
+from ..types import Float32, UInt8
 
 Features = Callable[[UInt8], NDArray[Any]]
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.component_harness.answers import HEADERS, N
 from tests.component_harness.services import HarnessServices
-from ui.routes import make_routes
+from ui.api.routes import make_routes
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from core.reviews import Reviews
+from core.reviews.log import Reviews
 from tests.component_harness.fake import make_inspection
 
 CHROMIUM = next((p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None)

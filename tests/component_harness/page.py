@@ -8,9 +8,9 @@ import numpy as np
 import streamlit as st
 
 from tests.component_harness.services import SERVICES
-from ui.components import Follow, Writer, grid, queue, scatter
-from ui.points import quantise, rows_in_polygon
-from ui.tiles import selected_rows, selection
+from ui.api.points import quantise, rows_in_polygon
+from ui.api.tiles import selected_rows, selection
+from ui.widgets.components import Follow, Writer, grid, queue, scatter
 
 st.set_page_config(layout="wide")
 query = st.query_params

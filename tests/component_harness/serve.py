@@ -9,7 +9,7 @@ import streamlit as st
 import uvicorn
 
 from tests.component_harness.services import SERVICES
-from ui.routes import make_routes
+from ui.api.routes import make_routes
 
 # the tests must not depend on the app's own settings, nor on a network
 for option, value in {

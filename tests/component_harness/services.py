@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.reviews import Reviews
+from core.reviews.log import Reviews
 from core.types import Inspection
 from tests.component_harness.fake import make_inspection
 

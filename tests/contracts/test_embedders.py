@@ -19,12 +19,12 @@ from tower_toys import clip_state, dinov2_state
 
 from core.embedders import EMBEDDERS, find_embedder
 from core.embedders.base import Model, Settings, pick_device
-from core.embedding import embed
 from core.errors import UserError
-from core.learning import learn
-from core.progress import Progress
-from core.store import Workspace
+from core.scans.embedding import embed
+from core.scans.learning import learn
 from core.types import Dataset
+from core.workspace.progress import Progress
+from core.workspace.workspace import Workspace
 
 WIDTHS = {"resnet18": 512, "resnet50": 2048, "convnext_tiny": 768}
 # small towers: width of the class token, or of CLIP's projection

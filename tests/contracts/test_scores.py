@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from core_toys import auroc, clusters, evidence, flipped, permuted, unit
 
+from core.neighbours.vote import FLOOR, TEMPERATURES, vote
 from core.scores import SCORES
-from core.scores.vote import FLOOR, TEMPERATURES, vote
 from core.types import UNLABELLED, Evidence
 
 LABEL_SCORES = ("knn_disagreement", "label_distance_ratio")

@@ -1,0 +1,1 @@
+"""Contrastive learning on the suspect set itself, labels never touched."""

@@ -1,0 +1,9 @@
+"""Files of Taster's own: written whole or not at all, and digests of files that others wrote.
+
+Every writer of the house goes through here. Nothing here knows what is in a file.
+"""
+
+from .atomic import read_array, read_json, remove_temporaries, write_array, write_json
+from .digests import FileDigests
+
+__all__ = ["FileDigests", "read_array", "read_json", "remove_temporaries", "write_array", "write_json"]

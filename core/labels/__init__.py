@@ -1,0 +1,9 @@
+"""From votes and findings to a judgement of each label: how likely it is wrong, what it should be, and the verdict.
+
+No poison rate, no truth.
+"""
+
+from .fuse import Fused, dirty_rows, fuse
+from .label_model import Judgement, judge
+
+__all__ = ["Fused", "Judgement", "dirty_rows", "fuse", "judge"]

@@ -1,0 +1,11 @@
+"""What people decided: an append-only log, what holds now, in which order to ask, and how a group is audited.
+
+The only room that imports SQLAlchemy. State is a pure fold over the log; an undo is one more line.
+"""
+
+from .audit import interval, sample, sample_within, seed_of
+from .feed import DecisionFeed, Feeds
+from .log import Reviews, fold
+from .order import review_order
+
+__all__ = ["DecisionFeed", "Feeds", "Reviews", "fold", "interval", "review_order", "sample", "sample_within", "seed_of"]

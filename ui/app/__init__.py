@@ -1,0 +1,1 @@
+"""The app as a program: its start, and what all sessions share."""

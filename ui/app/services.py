@@ -1,0 +1,279 @@
+"""What all sessions of the app share: the workspace, inspections in memory, the decision log, running scans."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from core.errors import UserError
+from core.files import read_json
+from core.proofs import ProofFolder, proofs_of
+from core.reviews import Reviews
+from core.scans import ScanOptions, inspection_of, is_finished, lineage, newest_scan, source_of
+from core.sources import source_identity
+from core.types import Decision, Inspection
+from core.workspace import State, Workspace, alive, default_workspace, read_progress
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_INSPECTIONS = 4
+_STAGE_FILES = ("rows.json", "similarity.npy", "scores.json", "fused.json", "map.json")
+
+
+@dataclass
+class _Job:
+    """A scan or a proof that this app started: the command line as a child process, its errors in a file."""
+
+    process: subprocess.Popen[bytes]
+    errors: IO[bytes]
+
+    def last_line(self) -> str:
+        self.errors.seek(0)
+        lines = self.errors.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
+        told = [line.removeprefix("taster: ") for line in lines if line.startswith("taster: ")]
+        return told[-1] if told else f"it stopped with exit code {self.process.returncode}"
+
+
+class AppServices:
+    """One per process. Thread-safe."""
+
+    def __init__(self, workspace: Workspace, first_source: str) -> None:
+        self.workspace = workspace
+        self.first_source = first_source
+        # proves that a decision was sent by a page of this app; new with every start
+        self.write_token = secrets.token_urlsafe(24)
+        self._lock = threading.RLock()
+        self._reviews: Reviews | None = None
+        self._loaded: OrderedDict[str, tuple[tuple[bool, ...], Inspection]] = OrderedDict()
+        self._standing: dict[str, tuple[object, Mapping[str, Decision]]] = {}
+        self._jobs: dict[str, _Job] = {}
+        self._proofs: dict[str, _Job] = {}
+
+    # ---- what the routes ask for ---------------------------------------------------------------
+
+    def inspection(self, key: str) -> Inspection | None:
+        """The shared inspection of a scan, as far as the scan has come; None where there is none."""
+        try:
+            folder = self.workspace.scan_dir(key)
+        except UserError:
+            return None
+        stages = tuple((folder / name).exists() for name in _STAGE_FILES)
+        with self._lock:
+            known = self._loaded.get(key)
+            if known is not None and known[0] == stages:
+                self._loaded.move_to_end(key)
+                return known[1]
+            found = inspection_of(self.workspace, key)
+            if found is not None:
+                self._loaded[key] = (stages, found)
+                while len(self._loaded) > MOST_INSPECTIONS:
+                    self._loaded.popitem(last=False)
+            return found
+
+    def reviews(self) -> Reviews:
+        """The decision log, opened once."""
+        with self._lock:
+            if self._reviews is None:
+                self._reviews = Reviews(self.workspace.reviews_path)
+            return self._reviews
+
+    def standing(self, key: str) -> Mapping[str, Decision]:
+        """The decision that holds for each image id of a scan's set; read again only when the log has grown."""
+        digests = tuple(self.lineage(key))
+        head = self.reviews().head(digests)
+        with self._lock:
+            known = self._standing.get(key)
+        if known is None or known[0] != (digests, head):
+            known = ((digests, head), self.reviews().state(digests, upto=head))
+            with self._lock:
+                self._standing[key] = known
+                while len(self._standing) > MOST_INSPECTIONS:
+                    self._standing.pop(next(iter(self._standing)))
+        return known[1]
+
+    def lineage(self, key: str) -> Sequence[str]:
+        """Digests of the data sets whose decisions count for this scan."""
+        return lineage(self.workspace, key)
+
+    # ---- scans -----------------------------------------------------------------------------------
+
+    def open_first(self) -> None:
+        """Scan the source that the app was started with, unless the workspace has it already."""
+        key = self.newest_key(self.first_source)
+        if key is None or (self.key_in_view(self.first_source) == key and not is_finished(self.workspace, key)):
+            self.start_scan(self.first_source, self.scan_options(self.first_source))
+
+    def scan_options(self, spec: str) -> ScanOptions:
+        """The options of the newest scan of a source, so that a stopped one goes on as it was begun."""
+        key = self.newest_key(spec)
+        return ScanOptions.read(read_json(self.workspace.scan_dir(key) / "options.json")) if key else ScanOptions()
+
+    def first_source_identity(self) -> str:
+        """Identity of the source that the app was started with."""
+        return source_identity(self.first_source)
+
+    def scan_running(self) -> bool:
+        """True while a scan started by this app runs."""
+        return any(job.process.poll() is None for job in self._jobs.values())
+
+    def newest_key(self, spec: str) -> str | None:
+        """Key of the newest scan of a source, finished or not."""
+        scans = self.workspace.scans_of(source_identity(spec))
+        return str(scans[-1]["key"]) if scans else None
+
+    def key_in_view(self, spec: str) -> str | None:
+        """Key of the scan of a source to look at: the newest, but while that one stands still unfinished, the newest finished."""
+        key = self.newest_key(spec)
+        return None if key is None else self.looked_at(key)
+
+    def looked_at(self, key: str) -> str:
+        """`key`, or where that scan has stopped before its end, the newest finished scan of its source, if it has one."""
+        if is_finished(self.workspace, key) or self.at_work(key):
+            return key
+        source = read_json(self.workspace.scan_dir(key) / "source.json")
+        return (newest_scan(self.workspace, str(source["identity"])) if source else None) or key
+
+    def at_work(self, key: str) -> bool:
+        """True while some process works on this scan."""
+        state = read_progress(self.workspace.scan_dir(key) / "progress.json")
+        return state is not None and state.state == "running" and alive(state.pid)
+
+    def start_scan(self, spec: str, options: ScanOptions) -> None:
+        """Start the command line on `spec` as a process of its own; it outlives a closed tab.
+
+        Raises UserError for a source or option that cannot be, before anything is started.
+        """
+        identity = source_identity(spec)
+        if identity != "demo" and not Path(identity).exists():
+            raise UserError(f"'{identity}' does not exist", "a folder or file on the machine that runs Taster", "check the path")
+        options.recipe()
+        with self._lock:
+            job = self._jobs.get(identity)
+            if job is not None and job.process.poll() is None:
+                return
+            self._jobs[identity] = _started(_command(identity, options, self.workspace))
+
+    def scan_state(self, identity: str) -> State | None:
+        """How the newest scan of a source stands; None where it has never been scanned or is simply done."""
+        scans = self.workspace.scans_of(identity)
+        found = read_progress(self.workspace.scan_dir(scans[-1]["key"]) / "progress.json") if scans else None
+        job = self._jobs.get(identity)
+        if job is None:
+            return found
+        if job.process.poll() is None:
+            ours = found is not None and found.state == "running" and found.pid == job.process.pid
+            return found if ours else State("running", "read", pid=job.process.pid)
+        if job.process.returncode == 0:
+            return found
+        return State("cancelled" if found and found.state == "cancelled" else "failed", "read", message=job.last_line())
+
+    def learning(self, key: str) -> dict[str, Any]:
+        """How the learning of a scan's embedder goes, as core/scans/learning.py writes it; empty where nothing is known."""
+        found = read_json(self.workspace.scan_dir(key) / "learning.json")
+        return found if isinstance(found, dict) else {}
+
+    def cancel_scan(self, identity: str) -> None:
+        """Ask the running scan of a source to stop; what it has finished stays."""
+        state = self.scan_state(identity)
+        if state is not None and state.state == "running" and alive(state.pid):
+            os.kill(state.pid, signal.SIGTERM)
+
+    # ---- proofs ----------------------------------------------------------------------------------
+
+    def proof(self, key: str) -> ProofFolder | None:
+        """The newest proof of a scan, finished or not; None where it has had none."""
+        known = proofs_of(self.workspace, key)
+        return ProofFolder(self.workspace.proof_dir(known[-1])) if known else None
+
+    def proof_result(self, key: str) -> tuple[ProofFolder, dict[str, Any]] | None:
+        """The newest proof of a scan that came to its end, and its result."""
+        for name in reversed(proofs_of(self.workspace, key)):
+            folder = ProofFolder(self.workspace.proof_dir(name))
+            result = folder.result()
+            if result is not None:
+                return folder, result
+        return None
+
+    def start_proof(self, key: str, *, seeds: int) -> None:
+        """Train victims for a scan, in a process of its own that outlives a closed tab; one at a time for a scan."""
+        source = source_of(self.workspace, key)
+        with self._lock:
+            state = self.proof_state(key)
+            if state is not None and state.state == "running":
+                return
+            command = [sys.executable, "-m", "core", "prove", "--workspace", str(self.workspace.root), "--scan", key, "--seeds", str(seeds), "--json"]
+            command += ["--allow-outside"] if source.allow_outside else []
+            self._proofs[key] = _started([*command, "--", source.identity])
+
+    def proof_state(self, key: str) -> State | None:
+        """How the newest proof of a scan stands; None where there is none."""
+        folder = self.proof(key)
+        found = read_progress(folder.root / "progress.json") if folder is not None else None
+        job = self._proofs.get(key)
+        if job is None:
+            return found
+        if job.process.poll() is None:
+            ours = found is not None and found.state == "running" and found.pid == job.process.pid
+            return found if ours else State("running", "prove", pid=job.process.pid)
+        if job.process.returncode == 0:
+            return found
+        return State("cancelled" if found and found.state == "cancelled" else "failed", "prove", message=job.last_line())
+
+    def cancel_proof(self, key: str) -> None:
+        """Ask the running proof of a scan to stop; victims that are finished stay."""
+        state = self.proof_state(key)
+        if state is not None and state.state == "running" and alive(state.pid):
+            os.kill(state.pid, signal.SIGTERM)
+
+    def close(self) -> None:
+        """Close the log; scans go on."""
+        with self._lock:
+            if self._reviews is not None:
+                self._reviews.close()
+                self._reviews = None
+
+
+def _started(command: Sequence[str]) -> _Job:
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+    return _Job(process, errors)
+
+
+def _command(identity: str, options: ScanOptions, workspace: Workspace) -> list[str]:
+    command = [sys.executable, "-m", "core", "scan", "--workspace", str(workspace.root)]
+    command += ["--embedder", options.embedder, "--k", str(options.k), "--device", options.device]
+    command += ["--seed", str(options.seed)]
+    chosen = {"--backbone": options.backbone, "--epochs": options.epochs, "--minutes": options.minutes, "--batch": options.batch}
+    command += [part for name, value in chosen.items() if value not in ("auto", 0) for part in (name, str(value))]
+    for name, file in (("--weights", options.weights), ("--embeddings", options.embeddings)):
+        command += [name, str(Path(file).expanduser().absolute())] if file else []
+    command += ["--allow-outside"] if options.allow_outside else []
+    # behind the dashes nothing is an option, however the folder is called
+    return [*command, "--", identity]
+
+
+@functools.cache
+def services() -> AppServices:
+    """The one instance; workspace and first source come from the program's arguments."""
+    from ui.app.launch import arguments
+
+    program = Path(sys.argv[0]).name
+    chosen = arguments(_own_arguments(sys.argv[1:]) if program in ("app.py", "streamlit") else [])
+    return AppServices(Workspace(Path(chosen.workspace) if chosen.workspace else default_workspace()), chosen.source)
+
+
+def _own_arguments(given: list[str]) -> list[str]:
+    """Arguments meant for the app: behind `--` under `streamlit run app.py -- …`, else all."""
+    if given[:1] == ["run"]:
+        return given[given.index("--") + 1 :] if "--" in given else []
+    return given
