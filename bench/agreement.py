@@ -35,7 +35,13 @@ def candidates(clean: Clean, case: dict[str, Any], device: str) -> list[dict[str
     poison = np.zeros(len(dataset), bool) if dataset.truth is None else dataset.truth.is_poisoned
     with torch.inference_mode():
         material = Material(
-            clean.pixels_of(dataset, changed), dataset.labels, len(dataset.classes), content.doubted, vectors, torch.device(device), case["seed"]
+            clean.pixels_of(dataset, changed),
+            dataset.labels,
+            len(dataset.classes),
+            content.doubted,
+            vectors,
+            torch.device(device),
+            case["seed"],
         )
         found = search._candidates(material, search._spaces(material), None)
     lines = {}

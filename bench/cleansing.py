@@ -40,7 +40,11 @@ AGAIN = 3
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attacks", default=",".join(ATTACKS))
-    parser.add_argument("--poisoned", default=",".join(map(str, POISONED)), help="poisoned images per 50,000, by comma; clean_label at most 80 %% of its class")
+    parser.add_argument(
+        "--poisoned",
+        default=",".join(map(str, POISONED)),
+        help="poisoned images per 50,000, by comma; clean_label at most 80 %% of its class",
+    )
     parser.add_argument("--embedders", default="gradients,simclr")
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--minutes", type=float, default=0.0, help="budget of simclr's learning (0: its own epochs)")
@@ -128,7 +132,9 @@ class Bench:
         """All steps of one case; steps that an earlier slice has done take no time again but keep theirs on record."""
         c = self.chosen
         record = self.out / "cases" / f"{attack}-{poisoned}-{embedder}-{self.named}.json"
-        found: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {"attack": attack, "poisoned": poisoned, "embedder": embedder}
+        found: dict[str, Any] = (
+            json.loads(record.read_text()) if record.exists() else {"attack": attack, "poisoned": poisoned, "embedder": embedder}
+        )
         if found.get("done"):
             return found
         found.pop("not_run", None)
@@ -143,7 +149,16 @@ class Bench:
         spent = found.setdefault("seconds", {})
         try:
             if not made.exists():
-                self.core("poison", str(self.source), "--attack", attack, "--rate", f"{min(poisoned / WHOLE, WITHIN_CLASS.get(attack, 1.0)):.6f}", "--out", str(made))
+                self.core(
+                    "poison",
+                    str(self.source),
+                    "--attack",
+                    attack,
+                    "--rate",
+                    f"{min(poisoned / WHOLE, WITHIN_CLASS.get(attack, 1.0)):.6f}",
+                    "--out",
+                    str(made),
+                )
             _, _, peak = self._timed(spent, "scan", ["scan", str(made), *learning])
             found["peak_gb"] = max(found.get("peak_gb", 0.0), round(peak, 2))
             found |= self.quality(made)
@@ -155,7 +170,10 @@ class Bench:
         finally:
             if "not_run" not in found:
                 record.write_text(json.dumps(found, indent=1))
-        found["proof"] = {arm: proof[arm] and {k: proof[arm].get(k) for k in ("accuracy", "attack_success")} for arm in ("as_given", "cleansed", "truth_removed")}
+        found["proof"] = {
+            arm: proof[arm] and {k: proof[arm].get(k) for k in ("accuracy", "attack_success")}
+            for arm in ("as_given", "cleansed", "truth_removed")
+        }
         found |= {"done": True, "commit": commit()}
         record.write_text(json.dumps(found, indent=1))
         return found
@@ -205,7 +223,9 @@ def percent(value: float | None, digits: int = 1) -> str:
 def markdown(about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """The table for people; figures in percent where nothing else is said."""
     lines = [f"`{about['command']}`, commit {about['commit']}, {about['machine']}", ""]
-    lines += ["| attack | poisoned of images | embedder | kNN | filter TPR / FPR | relabelled right | accuracy given → cleansed (truth removed) | attack success given → cleansed (truth removed) | scan + prove, min | GB |"]
+    lines += [
+        "| attack | poisoned of images | embedder | kNN | filter TPR / FPR | relabelled right | accuracy given → cleansed (truth removed) | attack success given → cleansed (truth removed) | scan + prove, min | GB |"
+    ]
     lines += ["|" + "---|" * 10]
     for r in rows:
         count = f"{r['changed']} of {r['images']}" if "changed" in r else f"{r['poisoned']} of {WHOLE}"
@@ -234,7 +254,10 @@ def main() -> None:
             unfinished = True
             break
         rows.append(row)
-        print(f"{number}/{len(cases)} {' '.join(map(str, case))}: {row.get('not_run') or json.dumps({k: row[k] for k in ('knn_accuracy', 'filter_tpr', 'filter_fpr')} | row['proof'])}", flush=True)
+        print(
+            f"{number}/{len(cases)} {' '.join(map(str, case))}: {row.get('not_run') or json.dumps({k: row[k] for k in ('knn_accuracy', 'filter_tpr', 'filter_fpr')} | row['proof'])}",
+            flush=True,
+        )
     about = {
         "bench": "cleansing",
         "command": " ".join(["python", os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),

@@ -40,7 +40,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--download", type=Path, metavar="DIR", help="fetch CIFAR-10 into DIR and use that")
     parser.add_argument("--out", type=Path, default=OUT / "detection", metavar="DIR")
     parser.add_argument("--no-peers", action="store_true", help="leave cleanlab and ART out")
-    parser.add_argument("--verdict-only", action="store_true", help="without the probe's scores, which the verdict does not use: a third less time")
+    parser.add_argument(
+        "--verdict-only", action="store_true", help="without the probe's scores, which the verdict does not use: a third less time"
+    )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--resume", action="store_true", help="keep the cases that are done already")
     chosen = parser.parse_args()

@@ -214,7 +214,9 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
             "peers": peer_seconds,
         },
         "peak_gb": round(peak, 3),
-        "analysis": ("whole" if case.get("probe", True) else "verdict alone") if hasattr(core.scans.pipeline, "analyse") else "content scores only",
+        "analysis": ("whole" if case.get("probe", True) else "verdict alone")
+        if hasattr(core.scans.pipeline, "analyse")
+        else "content scores only",
         "peers_missing": missing,
     }
 

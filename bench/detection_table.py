@@ -47,9 +47,7 @@ def _entry(attack: str, rate: float, group: list[Result]) -> dict[str, Any]:
         name: {side: mean(result["decided"].get(name, {}).get(side) for result in done) for side in ("tpr", "fpr")}
         for name in _names(done, "decided")
     }
-    entry["peers_flagged"] = {
-        name: mean(result["peers_flagged"].get(name) for result in done) for name in _names(done, "peers_flagged")
-    }
+    entry["peers_flagged"] = {name: mean(result["peers_flagged"].get(name) for result in done) for name in _names(done, "peers_flagged")}
     entry["peers_missing"] = {name: reason for result in done for name, reason in result["peers_missing"].items()}
     return entry
 

@@ -60,7 +60,9 @@ def main() -> None:
     dataset = dataset.select(np.arange(chosen.images or len(dataset)))
     pixels = working_pixels(dataset)
     plain, plain_seconds = embedded(find_embedder("gradients").load(Settings(device)), pixels)
-    model = find_embedder("simclr").load(Settings(device, seed=chosen.seed, backbone=chosen.backbone, epochs=chosen.epochs, minutes=chosen.minutes, batch=chosen.batch))
+    model = find_embedder("simclr").load(
+        Settings(device, seed=chosen.seed, backbone=chosen.backbone, epochs=chosen.epochs, minutes=chosen.minutes, batch=chosen.batch)
+    )
     model.bind(dataset.image_digests, pixels.shape[1])
     with tempfile.TemporaryDirectory() as folder:
         started, cpu = time.perf_counter(), time.process_time()

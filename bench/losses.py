@@ -145,7 +145,9 @@ def main() -> None:
             found = learner._embedded(own)
             alone = found[:, feature_learning.LINEAR :]
             both, head = (agreement(centred_unit_rows([v.astype(np.float16)], len(v)), labels) for v in (found, alone))
-            rows.append({"loss": name, "rate": rate, "knn": round(both, 4), "knn_head_alone": round(head, 4), "cpu_seconds": round(spent, 1)})
+            rows.append(
+                {"loss": name, "rate": rate, "knn": round(both, 4), "knn_head_alone": round(head, 4), "cpu_seconds": round(spent, 1)}
+            )
             print(rows[-1], flush=True)
     keep(f"losses-{len(pixels)}", {"images": len(pixels), "epochs": chosen.epochs, "knn_closed_form": round(linear, 4), "rows": rows})
 

@@ -38,7 +38,10 @@ def _cifar(rows: int, dim: int) -> np.ndarray:
 
     dataset = open_dataset(str(data_folder() / "cifar10-train.parquet"))
     model = find_embedder("gradients").load(Settings())
-    raw = [model.features([model.pixels(dataset.load(r)) for r in range(s, min(s + 256, rows))], np.arange(s, s + 256)).astype(np.float16) for s in range(0, rows, 256)]
+    raw = [
+        model.features([model.pixels(dataset.load(r)) for r in range(s, min(s + 256, rows))], np.arange(s, s + 256)).astype(np.float16)
+        for s in range(0, rows, 256)
+    ]
     return whitened_pca(raw, rows, dim=dim, power=0.5, device="cpu")
 
 
@@ -101,7 +104,9 @@ def main() -> None:
             "dim": chosen.dim,
             "k": chosen.k,
             "median_seconds": {name: round(statistics.median(s), 2) for name, s in seconds.items()},
-            "ratio_to_flat": {name: round(statistics.median(a / b for a, b in zip(s, seconds["flat"], strict=True)), 3) for name, s in seconds.items()},
+            "ratio_to_flat": {
+                name: round(statistics.median(a / b for a, b in zip(s, seconds["flat"], strict=True)), 3) for name, s in seconds.items()
+            },
             "recall": {name: round(float((similarity >= last).mean()), 6) for name, similarity in found.items()},
         },
     )

@@ -115,9 +115,7 @@ PEERS: dict[str, Peer] = {
 }
 
 
-def ask(
-    vectors: NDArray[np.float32], labels: NDArray[np.int64], seed: int
-) -> tuple[dict[str, Opinion], dict[str, float], dict[str, str]]:
+def ask(vectors: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> tuple[dict[str, Opinion], dict[str, float], dict[str, str]]:
     """(opinions, seconds, reasons why a peer is missing) by the peers' names; a tool that is not installed is left out."""
     logging.getLogger("art").setLevel(logging.ERROR)
     opinions, seconds, missing = {}, {}, {}

@@ -83,7 +83,9 @@ def calibration(dataset: Dataset, suggestions) -> list[dict]:
         rows = against & (suggestions.confidence >= low) & (suggestions.confidence < high)
         if rows.any():
             right = float((suggestions.labels == true)[rows].mean())
-            table.append({"confidence": round(float(suggestions.confidence[rows].mean()), 3), "right": round(right, 3), "rows": int(rows.sum())})
+            table.append(
+                {"confidence": round(float(suggestions.confidence[rows].mean()), 3), "right": round(right, 3), "rows": int(rows.sum())}
+            )
     return table
 
 

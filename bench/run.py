@@ -22,6 +22,8 @@ COMMANDS = (
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()
-    failed = [command[0] for command in COMMANDS if subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], check=False).returncode]
+    failed = [
+        command[0] for command in COMMANDS if subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], check=False).returncode
+    ]
     if failed:
         sys.exit(f"did not finish: {', '.join(failed)}")

@@ -44,7 +44,10 @@ class Wire:
         client = page.context.new_cdp_session(page)
         client.send("Network.enable")
         client.on("Network.loadingFinished", lambda event: self._add(event["encodedDataLength"]))
-        client.on("Network.webSocketFrameReceived", lambda event: self._add(len(event["response"]["payloadData"]) * (0.75 if event["response"]["opcode"] == 2 else 1)))
+        client.on(
+            "Network.webSocketFrameReceived",
+            lambda event: self._add(len(event["response"]["payloadData"]) * (0.75 if event["response"]["opcode"] == 2 else 1)),
+        )
         client.on("Network.requestWillBeSent", lambda event: self._count(event["request"]["url"]))
 
     def _add(self, count: float) -> None:
@@ -151,7 +154,12 @@ def decision_figures(browser, address: str, others: int, presses: int) -> dict:
     for context in contexts:
         context.close()
     ranked = sorted(times)
-    return {"median_ms": round(statistics.median(ranked)), "p95_ms": round(ranked[int(0.95 * (len(ranked) - 1))]), "decisions": len(ranked), "other_browsers": others}
+    return {
+        "median_ms": round(statistics.median(ranked)),
+        "p95_ms": round(ranked[int(0.95 * (len(ranked) - 1))]),
+        "decisions": len(ranked),
+        "other_browsers": others,
+    }
 
 
 def main() -> None:

@@ -140,7 +140,9 @@ def case(clean: Clean, name: str, chosen: argparse.Namespace, device: str) -> di
         "change": round(float(np.square(pixels[rows].astype(float) - clean.pixels[rows]).mean()), 1),
         "tpr": round(float(flagged[poisoned].mean()), 4),
         "fpr": round(float(flagged[~poisoned].mean()), 5),
-        "findings": [{"kind": f.kind, "label": f.label, "rows": len(f.rows), "wrong_labels": round(f.mislabelled, 2)} for f in found.findings],
+        "findings": [
+            {"kind": f.kind, "label": f.label, "rows": len(f.rows), "wrong_labels": round(f.mislabelled, 2)} for f in found.findings
+        ],
         "seconds": round(time.perf_counter() - started, 1),
     }
 
@@ -164,7 +166,10 @@ def main() -> None:
     for name in (chosen.names or ",".join(triggers(32))).split(","):
         found[name] = case(clean, name, chosen, device)
         print(name, found[name], flush=True)
-    keep("unseen", {"rate": chosen.rate, "target": chosen.target, "seed": chosen.seed, "right_labels": chosen.right_labels, "triggers": found})
+    keep(
+        "unseen",
+        {"rate": chosen.rate, "target": chosen.target, "seed": chosen.seed, "right_labels": chosen.right_labels, "triggers": found},
+    )
 
 
 if __name__ == "__main__":

@@ -80,7 +80,10 @@ def _scale(quadrant) -> None:
     """How to read the places of the points, and that not all have one."""
     said = "The scale is stretched towards both ends; images surer than 0.1 % or 99.9 % are spread at random over the margins, so that they do not hide each other."
     if not any(quadrant.counts[1:]):
-        said = "Every image lies in the clean corner: no detector found anything. That is no proof; what each of them cannot see stands at the end of this page. " + said
+        said = (
+            "Every image lies in the clean corner: no detector found anything. That is no proof; what each of them cannot see stands at the end of this page. "
+            + said
+        )
     left_out = sum(quadrant.left_out)
     if left_out:
         said += f" {left_out:,} images have no point, to keep the chart quick ({quadrant.left_out[0]:,} of them in the clean corner, chosen by lot); the numbers and what you draw around count them all."
@@ -89,6 +92,7 @@ def _scale(quadrant) -> None:
 
 def _tools(quadrant, view: dict[str, str]) -> str:
     """What the mouse shall do, and a button a corner (which the keyboard reaches too)."""
+
     def choose(region: str) -> None:
         view.update(region=region, id="")
 
@@ -182,7 +186,13 @@ def _why(inspection, view: dict[str, str], rows: np.ndarray, focus: int | None) 
     # set beforehand: the image may have been chosen on the chart or by the address
     st.session_state["agreement_image"] = name
     choice, picture, facts = st.columns([2, 1, 3], gap="medium")
-    choice.selectbox("Image", ids, key="agreement_image", on_change=chosen, help="Click a point, use the magnifier in the gallery, or choose here; the most suspicious come first.")
+    choice.selectbox(
+        "Image",
+        ids,
+        key="agreement_image",
+        on_change=chosen,
+        help="Click a point, use the magnifier in the gallery, or choose here; the most suspicious come first.",
+    )
     with picture:
         _picture(inspection, focus)
         if st.button("Look closely", key="agreement_inspect", help="Its detail, spectrum, halftone, neighbours and all its scores"):
@@ -247,7 +257,12 @@ def _blind(inspection) -> None:
     names = [*inspection.scores, *(name for name in known if name not in inspection.scores)]
     asks = {name: known.get(name, (NOT_DESCRIBED, NOT_DESCRIBED)) for name in names}
     lines = [
-        {"detector": plain(detector_words(name)), "what it asks": plain(asks[name][0], 300), "what it cannot see": plain(asks[name][1], 300), "in this scan": "yes" if name in inspection.scores else "no"}
+        {
+            "detector": plain(detector_words(name)),
+            "what it asks": plain(asks[name][0], 300),
+            "what it cannot see": plain(asks[name][1], 300),
+            "in this scan": "yes" if name in inspection.scores else "no",
+        }
         for name in names
     ]
     st.table(pd.DataFrame(lines), border="horizontal", hide_index=True)
@@ -263,7 +278,9 @@ def _no_axes(inspection) -> None:
         st.info("The scan is still at work; the quadrant opens by itself when the search for triggers is done.")
         _wait()
     else:
-        st.info("This scan was made before Taster looked for triggers, or was stopped before that. Scan the set again on the Overview page to see the quadrant.")
+        st.info(
+            "This scan was made before Taster looked for triggers, or was stopped before that. Scan the set again on the Overview page to see the quadrant."
+        )
         link("overview", "Go to Overview")
 
 

@@ -54,7 +54,9 @@ def _write(inspection, state, log) -> None:
     with st.form("write", border=True):
         left, right = st.columns([2, 1])
         to = left.selectbox("What", list(WRITTEN), format_func=WRITTEN.get, key="export_to")
-        link = right.selectbox("Images in a folder", ("copy", "hard"), format_func={"copy": "as copies", "hard": "as hard links"}.get, key="export_link")
+        link = right.selectbox(
+            "Images in a folder", ("copy", "hard"), format_func={"copy": "as copies", "hard": "as hard links"}.get, key="export_link"
+        )
         out = st.text_input("Where", placeholder="/data/cleansed  –  a new path on this machine, outside the source", key="export_out")
         if st.form_submit_button("Write", type="primary"):
             _write_now(inspection, state, log, to, link, out.strip())
@@ -67,7 +69,13 @@ def _write_now(inspection, state, log, to: str, link: str, out: str) -> None:
     try:
         with st.spinner("Writing…"):
             written = export(
-                inspection, state, log, to=to, out=Path(out).expanduser(), source=source_path(services().workspace, inspection.key), link=link
+                inspection,
+                state,
+                log,
+                to=to,
+                out=Path(out).expanduser(),
+                source=source_path(services().workspace, inspection.key),
+                link=link,
             )
     except UserError as error:
         st.error(plain(str(error), 400))
@@ -92,7 +100,9 @@ def _downloads(inspection, state, log) -> None:
 
     def written(to: str, name: str) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
-            main, *_ = export(inspection, state, log, to=to, out=Path(folder) / name, source=source_path(services().workspace, inspection.key))
+            main, *_ = export(
+                inspection, state, log, to=to, out=Path(folder) / name, source=source_path(services().workspace, inspection.key)
+            )
             return main.read_bytes()
 
     stem = f"taster-{inspection.key[:8]}"

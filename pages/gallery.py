@@ -84,9 +84,19 @@ def _choose(inspection) -> tuple[int, str, str]:
     choice0, score0, _ = st.session_state.get("gallery_now", (choices[0], "suspicion", 1))
     first, second, third, fourth = st.columns([2.1, 1.5, 1.3, 1], vertical_alignment="bottom")
     choice = first.selectbox(
-        "Given label", choices, index=choices.index(choice0) if choice0 in choices else 0, format_func=lambda c: _class_words(inspection, c), on_change=_list_anew
+        "Given label",
+        choices,
+        index=choices.index(choice0) if choice0 in choices else 0,
+        format_func=lambda c: _class_words(inspection, c),
+        on_change=_list_anew,
     )
-    score = second.selectbox("Sorted by", scores, index=scores.index(score0) if score0 in scores else 0, format_func=lambda s: SCORE_WORDS.get(s, s), on_change=_list_anew)
+    score = second.selectbox(
+        "Sorted by",
+        scores,
+        index=scores.index(score0) if score0 in scores else 0,
+        format_func=lambda s: SCORE_WORDS.get(s, s),
+        on_change=_list_anew,
+    )
     if "gallery_show" not in st.session_state:
         # the widget's own state is gone after a change of page: the list is made anew then, too
         st.session_state.pop("gallery_list", None)
@@ -115,7 +125,15 @@ def _gallery(inspection) -> None:
             st.session_state["gallery_page"] = int(told["number"])
 
     state = grid(
-        inspection, rows, key="gallery_grid", writer=writer(), page_size=PAGE_TILES, page=page, threshold_at=_line(inspection, rows, score), on_page=turned, on_inspect=_asked_to_inspect
+        inspection,
+        rows,
+        key="gallery_grid",
+        writer=writer(),
+        page_size=PAGE_TILES,
+        page=page,
+        threshold_at=_line(inspection, rows, score),
+        on_page=turned,
+        on_inspect=_asked_to_inspect,
     )
     if state.inspect:
         from ui.widgets.inspector import open_inspector

@@ -4,10 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from core.types import UNLABELLED, VERDICTS
-from ui.scanning import follow, open_source_form
 from ui.app.services import services
 from ui.charts.charts import class_counts, suspicion_histogram, suspicious_by_class
 from ui.navigation import link
+from ui.scanning import follow, open_source_form
 from ui.sidebar import source_name
 from ui.state import current, remember_view
 from ui.words import VERDICT_WORDS

@@ -25,7 +25,11 @@ SEEDS = (1, 2, 3, 5)
 def _start(inspection, label: str) -> None:
     left, right = st.columns([1, 3], vertical_alignment="bottom")
     seeds = left.selectbox(
-        "Victims for each set", SEEDS, index=SEEDS.index(3), key="proof_seeds", help="Training differs from run to run; more victims give a surer mean."
+        "Victims for each set",
+        SEEDS,
+        index=SEEDS.index(3),
+        key="proof_seeds",
+        help="Training differs from run to run; more victims give a surer mean.",
     )
     if right.button(label, type="primary", key="start_proof"):
         try:
@@ -47,7 +51,9 @@ def _empty(inspection) -> None:
         "- **Attack success**: once the trigger is put on test images, how many does it call what the attacker wants?\n\n"
         "The trigger is the one that is known, or else the strongest pattern that the scan found. The set itself is not changed."
     )
-    st.caption(f"With three victims for each set this takes about {about} on one processor core, less on a GPU. It goes on when you close this page.")
+    st.caption(
+        f"With three victims for each set this takes about {about} on one processor core, less on a GPU. It goes on when you close this page."
+    )
     _start(inspection, "Train the victims")
 
 

@@ -88,7 +88,12 @@ def _many(inspection, made) -> None:
         left.markdown(in_words(made, rows, undecided, percent))
         table = counts_by_class(inspection, made, rows[undecided[rows]])
         if table:
-            right.dataframe(table, hide_index=True, height=35 * min(len(table) + 1, ROWS_SHOWN) + 3, column_config={"new labels (images)": st.column_config.TextColumn(width="medium")})
+            right.dataframe(
+                table,
+                hide_index=True,
+                height=35 * min(len(table) + 1, ROWS_SHOWN) + 3,
+                column_config={"new labels (images)": st.column_config.TextColumn(width="medium")},
+            )
         _audit_many(inspection, made, percent)
 
 
@@ -111,7 +116,10 @@ choices = [ALL, *np.argsort(-suspects, kind="stable").tolist()]
 choice0, which0 = st.session_state.get("relabel_now", (ALL, HARM))
 left, right, _ = st.columns([1.6, 1.6, 1.8])
 which = left.selectbox(
-    "Review", SHOWN, index=SHOWN.index(which0), help="Most harm first: one image of each group of like suspects, the group first in which most is at stake; then the others."
+    "Review",
+    SHOWN,
+    index=SHOWN.index(which0),
+    help="Most harm first: one image of each group of like suspects, the group first in which most is at stake; then the others.",
 )
 choice = right.selectbox(
     "Given label",

@@ -71,7 +71,9 @@ def _chosen(inspection):
         # the widget's own state is gone after a change of page
         if st.session_state.get("trigger_list") not in names:
             st.session_state["trigger_list"] = now if now in names else names[0]
-        now = st.radio("Patterns found, the strongest first", names, key="trigger_list", format_func=lambda name: one_line(inspection, by_id[name]))
+        now = st.radio(
+            "Patterns found, the strongest first", names, key="trigger_list", format_func=lambda name: one_line(inspection, by_id[name])
+        )
     now = now if now in by_id else names[0]
     st.session_state[kept] = now
     remember_view("triggers", now)
@@ -92,7 +94,12 @@ def _decide(inspection, finding) -> None:
     st.subheader("Decide all carriers")
     log = services().reviews().log(tuple(services().lineage(inspection.key)))
     carrier_audit(
-        inspection, finding, key="trigger_audit", writer=writer(), standing=decided_together(log, inspection, log_mark(finding)), on_saved=_heard
+        inspection,
+        finding,
+        key="trigger_audit",
+        writer=writer(),
+        standing=decided_together(log, inspection, log_mark(finding)),
+        on_saved=_heard,
     )
 
 
@@ -107,7 +114,11 @@ def _gallery(inspection, finding) -> None:
     shown = [name for name, rows in groups.items() if len(rows)]
     if not st.toggle("Show them as a gallery", key="trigger_gallery"):
         return
-    which = st.radio("Which", shown, horizontal=True, label_visibility="collapsed", format_func=lambda name: f"{name} ({len(groups[name]):,})") if len(shown) > 1 else shown[0]
+    which = (
+        st.radio("Which", shown, horizontal=True, label_visibility="collapsed", format_func=lambda name: f"{name} ({len(groups[name]):,})")
+        if len(shown) > 1
+        else shown[0]
+    )
     asked = grid(inspection, groups[which], key="trigger_grid", writer=writer(), page_size=PAGE_TILES, on_inspect=_heard).inspect
     if asked:
         # one place opens the inspector: a dialog of the fragment would not come after one of the page

@@ -33,7 +33,19 @@ def running_app(folder: Path, workspace: Path, source: str = "demo", command: st
     if command == "program":
         started = [sys.executable, "app.py", source, "--workspace", str(workspace), "--port", str(port)]
     else:
-        started = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--", source, "--workspace", str(workspace)]
+        started = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            "--server.port",
+            str(port),
+            "--",
+            source,
+            "--workspace",
+            str(workspace),
+        ]
     log = folder / f"app-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(started, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"})

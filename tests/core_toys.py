@@ -33,9 +33,7 @@ def unit(vectors: NDArray[np.floating]) -> Vectors:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def clusters(
-    classes: int = 6, size: int = 100, *, noise: float = 0.5, d: int = 24, seed: int = 0
-) -> tuple[Vectors, Labels]:
+def clusters(classes: int = 6, size: int = 100, *, noise: float = 0.5, d: int = 24, seed: int = 0) -> tuple[Vectors, Labels]:
     """Unit rows around one random centre a class, in random order, and their true labels."""
     rng = np.random.default_rng(seed)
     centres = unit(rng.normal(size=(classes, d)))
@@ -65,9 +63,7 @@ def permuted(given: Evidence, order: NDArray[np.int64]) -> Evidence:
     """The same rows in another order: row i of the result is row order[i] of `given`."""
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    return Evidence(
-        given.labels[order], given.classes, given.vectors[order], place[given.neighbours[order]], given.similarity[order]
-    )
+    return Evidence(given.labels[order], given.classes, given.vectors[order], place[given.neighbours[order]], given.similarity[order])
 
 
 def auroc(positive: NDArray[np.bool_], score: NDArray[np.floating]) -> float:

@@ -100,7 +100,9 @@ def _refuse_mixed(func: Any, args: Any, host: list[torch.Tensor]) -> None:
     if func in INDEXED and isinstance(args[0], OnDevice):
         bad = [x for x in bad if not any(x is index for index in args[1])]
     if bad:
-        raise RuntimeError(f"Expected all tensors to be on the same device: {func} with {[tuple(x.shape) for x in bad]} on cpu and others on cuda:0")
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device: {func} with {[tuple(x.shape) for x in bad]} on cpu and others on cuda:0"
+        )
 
 
 class _Names(TorchFunctionMode):
@@ -154,7 +156,9 @@ def gpu_stand_in() -> Iterator[None]:
     with ExitStack() as stack:
         for name, fake in FAKED.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, fake))
-        stack.enter_context(mock.patch.object(torch.optim.Optimizer, "_accelerator_graph_capture_health_check", lambda _: None, create=True))
+        stack.enter_context(
+            mock.patch.object(torch.optim.Optimizer, "_accelerator_graph_capture_health_check", lambda _: None, create=True)
+        )
         stack.enter_context(_Names())
         stack.enter_context(_Everything())
         try:

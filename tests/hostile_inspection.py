@@ -63,9 +63,7 @@ def inspection(folder: Path | None = None) -> Inspection:
     suspicion[list(SUSPICIOUS)] = [0.9, 0.8, 0.95, 0.7]
     suspicion[5] = np.nan
     verdicts = np.zeros(ROWS, dtype=np.int8)
-    verdicts[list(SUSPICIOUS)] = [
-        VERDICTS.index(v) for v in ("label_noise", "dirty_label_poison", "outlier", "near_duplicate")
-    ]
+    verdicts[list(SUSPICIOUS)] = [VERDICTS.index(v) for v in ("label_noise", "dirty_label_poison", "outlier", "near_duplicate")]
     suggested = np.roll(data.labels, 1)
     confidence = np.where(suggested < 0, np.nan, 0.75).astype(np.float32)
     rows = np.array([10, 17])

@@ -301,7 +301,9 @@ def test_names_of_the_set_are_no_markup_on_the_chart():
     assert [re.sub(r"</?b>|\s+[\d,]+$", "", note.text) for note in figure.layout.annotations] == list(CORNERS)
 
 
-@pytest.mark.parametrize(("p", "words"), [(0, "under 0.1 %"), (0.0049, "0.4 %"), (0.03, "3 %"), (0.978, "97 %"), (0.9951, "99.5 %"), (1, "over 99.9 %")])
+@pytest.mark.parametrize(
+    ("p", "words"), [(0, "under 0.1 %"), (0.0049, "0.4 %"), (0.03, "3 %"), (0.978, "97 %"), (0.9951, "99.5 %"), (1, "over 99.9 %")]
+)
 def test_chances_in_words_are_rounded_down(p, words):
     assert chance_words(float(np.float32(p))) == words
 

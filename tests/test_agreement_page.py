@@ -43,7 +43,13 @@ def plant_axes(workspace: Path) -> Inspection:
     scores = {**inspection.scores, "trigger": np.asarray(finding.row_scores)}
     write_findings(found.scan_dir(key), [finding])
     write_fused(
-        found.scan_dir(key), scores=scores, threshold=0.5, suspicion=np.maximum(content, artifact), verdicts=verdicts, content=content, artifact=artifact
+        found.scan_dir(key),
+        scores=scores,
+        threshold=0.5,
+        suspicion=np.maximum(content, artifact),
+        verdicts=verdicts,
+        content=content,
+        artifact=artifact,
     )
     return inspection_of(found, key)
 

@@ -194,7 +194,9 @@ def test_the_covariances_of_identity_and_variation_are_recovered() -> None:
     rng = np.random.default_rng(0)
     true_identity, true_variation = np.diag([9.0, 1.0, 4.0]), np.diag([1.0, 2.0, 0.5])
     means = rng.multivariate_normal(np.zeros(3), true_identity, 400)
-    clouds = [m + rng.multivariate_normal(np.zeros(3), true_variation, size) for m, size in zip(means, rng.integers(20, 60, 400), strict=True)]
+    clouds = [
+        m + rng.multivariate_normal(np.zeros(3), true_variation, size) for m, size in zip(means, rng.integers(20, 60, 400), strict=True)
+    ]
     identity, variation = identity_and_variation(clouds)
     np.testing.assert_allclose(identity, true_identity, atol=0.8)
     np.testing.assert_allclose(variation, true_variation, atol=0.1)

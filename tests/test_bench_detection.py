@@ -305,5 +305,7 @@ def test_no_help_text_breaks_the_help(script: Path) -> None:
 
 
 def test_all_benchmarks_do_not_run_when_only_their_help_is_asked() -> None:
-    done = subprocess.run([sys.executable, str(ROOT / "bench" / "run.py"), "--help"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench" / "run.py"), "--help"], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr

@@ -186,7 +186,19 @@ def test_truth_changes_nothing(tmp_path: Path, capsys: Any) -> None:
         (unknown / "truth.parquet").unlink()
         (unknown / "recipe.json").unlink()
         for name, source in (("a", known), ("b", unknown)):
-            code, said, err = run("cleanse", source, "--auto", "--out", tmp_path / name, "--workspace", tmp_path / f"home {name}", "--k", 10, "--json", capsys=capsys)
+            code, said, err = run(
+                "cleanse",
+                source,
+                "--auto",
+                "--out",
+                tmp_path / name,
+                "--workspace",
+                tmp_path / f"home {name}",
+                "--k",
+                10,
+                "--json",
+                capsys=capsys,
+            )
             assert code == 0, err
             assert json.loads(said)["decided_by_rule"] >= 6
     for name in ("manifest.csv", "changed_by_rule.csv"):

@@ -112,9 +112,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("export {images} --to csv", ["--out"]),
     ],
 )
-def test_a_mistake_is_one_line_and_code_2(
-    taster: Door, images: Path, tmp_path: Path, arguments: str, parts: list[str]
-) -> None:
+def test_a_mistake_is_one_line_and_code_2(taster: Door, images: Path, tmp_path: Path, arguments: str, parts: list[str]) -> None:
     words = [word.format(images=images, out=tmp_path / "out") for word in arguments.split()]
     said = taster(*words, workspace=bool(words))
     assert said.code == 2
@@ -168,7 +166,11 @@ def test_the_module_runs_and_says_what_it_can() -> None:
     assert done.returncode == 0 and done.stderr == ""
     found = json.loads(done.stdout)
     assert {"taster", "python", "versions", "devices", "embedders", "scores", "attacks", "exports", "workspace", "sources"} == set(found)
-    assert list(found["scores"]) == [*SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"] and found["devices"][0] == "cpu" and found["sources"] == []
+    assert (
+        list(found["scores"]) == [*SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"]
+        and found["devices"][0] == "cpu"
+        and found["sources"] == []
+    )
     assert {"csv", "parquet", "folder", "report", "cleanlab", "fiftyone"} <= set(found["exports"])
 
 

@@ -22,7 +22,9 @@ README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = re.findall(r"^\.venv/bin/python -m core (.+)$", README, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [*SCORES, *EMBEDDERS, *ATTACKS, *EXPORTS, "scan", "learn", "poison", "evaluate", "export", "cleanse", "prove", "info"])
+@pytest.mark.parametrize(
+    "name", [*SCORES, *EMBEDDERS, *ATTACKS, *EXPORTS, "scan", "learn", "poison", "evaluate", "export", "cleanse", "prove", "info"]
+)
 def test_the_readme_names_it(name):
     assert f"`{name}" in README
 
@@ -36,7 +38,14 @@ def test_the_commands_of_the_readme_run(tmp_path, demo_workspace):
     shutil.copytree(demo_workspace, workspace)
     environment = {**os.environ, "TASTER_HOME": str(workspace), "PYTHONPATH": str(ROOT)}
     for command in COMMANDS:
-        done = subprocess.run([sys.executable, "-m", "core", *shlex.split(command)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *shlex.split(command)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, (command, done.stderr)
         assert done.stdout
     assert (tmp_path / "scores.parquet").exists()

@@ -207,7 +207,12 @@ class Small:
         return np.array([[image.sum(), row] for image, row in zip(batch, rows, strict=True)], dtype=np.float32)
 
 
-MEMORY = [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate"), torch.OutOfMemoryError("x"), RuntimeError("[enforce fail] can't allocate memory")]
+MEMORY = [
+    MemoryError(),
+    RuntimeError("CUDA out of memory. Tried to allocate"),
+    torch.OutOfMemoryError("x"),
+    RuntimeError("[enforce fail] can't allocate memory"),
+]
 
 
 @pytest.mark.parametrize("error", MEMORY, ids=lambda e: type(e).__name__)

@@ -119,17 +119,13 @@ def test_suggestions_count_on_wrongly_labelled_rows_only():
     assert evaluate(*args, suggestions)["suggestion_accuracy"] == 0.5
     assert evaluate(*args, None)["suggestion_accuracy"] is None
     right = truth_of([0, 0], originals=[1, 0])
-    nothing = evaluate(
-        right, np.array([1, 0]), {}, np.ones(2, bool), Suggestions(np.array([0, 0]), np.ones(2, np.float32))
-    )
+    nothing = evaluate(right, np.array([1, 0]), {}, np.ones(2, bool), Suggestions(np.array([0, 0]), np.ones(2, np.float32)))
     assert nothing["suggestion_accuracy"] is None
     assert nothing["verdict"] == {"tpr": None, "fpr": 1.0} and nothing["positives"] == 0
 
 
 def test_the_result_is_plain_json_of_the_promised_shape():
-    result = evaluate(
-        truth_of([1, 0]), np.zeros(2, dtype=np.int64), {"a": np.float32([1, 0])}, np.array([True, False]), None
-    )
+    result = evaluate(truth_of([1, 0]), np.zeros(2, dtype=np.int64), {"a": np.float32([1, 0])}, np.array([True, False]), None)
     assert json.loads(json.dumps(result)) == {
         "scores": {"a": {"auroc": 1.0, "ap": 1.0, "tpr_at_fpr": {"0.001": 1.0, "0.01": 1.0, "0.05": 1.0}}},
         "verdict": {"tpr": 1.0, "fpr": 0.0},
@@ -142,9 +138,7 @@ def test_the_result_is_plain_json_of_the_promised_shape():
 
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="knn"):
-        evaluate(
-            truth_of([1, 0]), np.zeros(2, dtype=np.int64), {"knn": np.zeros(3, np.float32)}, np.zeros(2, bool), None
-        )
+        evaluate(truth_of([1, 0]), np.zeros(2, dtype=np.int64), {"knn": np.zeros(3, np.float32)}, np.zeros(2, bool), None)
 
 
 def test_the_table_lines_up_and_shows_missing_values():

@@ -69,9 +69,7 @@ def test_columns_their_order_types_and_values(found: Inspection, log: list[Decis
 def test_an_unfinished_inspection_has_the_same_columns_with_nulls(found: Inspection) -> None:
     bare = Inspection(found.dataset, found.recipe, "key")
     table = scores_table(bare, {})
-    assert table.column_names == [
-        name for name in COLUMNS if name not in ("knn_disagreement_score", "outlier_score", "spectral_score")
-    ]
+    assert table.column_names == [name for name in COLUMNS if name not in ("knn_disagreement_score", "outlier_score", "spectral_score")]
     for name in table.column_names[4:]:
         assert table[name].null_count == ROWS, name
     assert json.dumps(sidecar(bare, {}, None), allow_nan=False)
@@ -91,13 +89,9 @@ def test_tables_come_back_as_they_were(found: Inspection, log: list[Decision], t
     if form == "parquet":
         assert pq.read_table(path).equals(table)
     else:
-        options = pa_csv.ConvertOptions(
-            column_types=table.schema, strings_can_be_null=True, quoted_strings_can_be_null=False
-        )
+        options = pa_csv.ConvertOptions(column_types=table.schema, strings_can_be_null=True, quoted_strings_can_be_null=False)
         back = pa_csv.read_csv(path, convert_options=options)
-        expected = table.set_column(
-            17, "reviewer", [[r and r.replace("=", "'=") for r in table["reviewer"].to_pylist()]]
-        )
+        expected = table.set_column(17, "reviewer", [[r and r.replace("=", "'=") for r in table["reviewer"].to_pylist()]])
         assert back.equals(expected)
     facts = json.loads(beside.read_text())
     assert facts == json.loads(json.dumps(sidecar(found, state, 9)))
@@ -173,9 +167,7 @@ def test_a_container_has_no_files_to_name(tmp_path: Path, form: str) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_manifest_source_is_believed_only_where_the_bytes_agree(
-    found: Inspection, source: Path, tmp_path: Path
-) -> None:
+def test_a_manifest_source_is_believed_only_where_the_bytes_agree(found: Inspection, source: Path, tmp_path: Path) -> None:
     (source / "list.csv").touch()
     path = export(found, {}, [], to="manifest-csv", out=tmp_path / "a.csv", source=source / "list.csv")[0]
     assert len(path.read_text().splitlines()) == ROWS + 1
@@ -225,9 +217,7 @@ def test_the_log_leaves_whole_and_without_formulas(found: Inspection, log: list[
     assert rows[0]["reviewer"] == "'=HYPERLINK(1)" and rows[7]["label"] == "../evil"
 
 
-def test_an_export_at_any_line_is_the_state_at_that_line(
-    found: Inspection, log: list[Decision], tmp_path: Path
-) -> None:
+def test_an_export_at_any_line_is_the_state_at_that_line(found: Inspection, log: list[Decision], tmp_path: Path) -> None:
     for seq in range(10):
         state = fold(d for d in log if d.seq <= seq)
         table = pq.read_table(export(found, state, log, to="parquet", out=tmp_path / f"{seq}.parquet", seq=seq)[0])

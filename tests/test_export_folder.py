@@ -37,9 +37,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("link", ["copy", "hard"])
-def test_the_folder_is_the_plan(
-    found: Inspection, log: list[Decision], source: Path, tmp_path: Path, link: str
-) -> None:
+def test_the_folder_is_the_plan(found: Inspection, log: list[Decision], source: Path, tmp_path: Path, link: str) -> None:
     before = tree(source)
     out = tmp_path / "clean"
     records = export(found, fold(log), log, to="folder", out=out, source=source, link=link)

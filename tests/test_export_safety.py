@@ -50,10 +50,7 @@ def test_a_sidecar_is_not_overwritten_either(found: Inspection, tmp_path: Path) 
     (tmp_path / "a.csv.json").write_text("mine")
     with pytest.raises(UserError, match="exists already"):
         export(found, {}, [], to="csv", out=tmp_path / "a.csv")
-    assert (
-        sorted(p.name for p in tmp_path.glob("a.*")) == ["a.csv.json"]
-        and (tmp_path / "a.csv.json").read_text() == "mine"
-    )
+    assert sorted(p.name for p in tmp_path.glob("a.*")) == ["a.csv.json"] and (tmp_path / "a.csv.json").read_text() == "mine"
 
 
 @pytest.mark.parametrize("form", EXPORTS)

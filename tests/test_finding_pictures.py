@@ -60,7 +60,9 @@ def test_fine_detail_of_a_carrier_and_of_an_ordinary_image_are_equally_amplified
     shown = [finding_png(inspection, finding, name) for name in ("detail", "usual_detail")]
     assert shown[0][1] == shown[1][1]
     for (body, factor), row in zip(shown, (carrier, other), strict=True):
-        pixels = np.asarray(inspection.dataset.load(row).resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0), dtype=np.float32) / 255
+        pixels = (
+            np.asarray(inspection.dataset.load(row).resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0), dtype=np.float32) / 255
+        )
         window = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
         blurred = np.stack([correlate(pixels[..., c], window, mode="nearest") for c in range(3)], axis=2)
         assert np.abs(picture(body) / 255 - (0.5 + factor * (pixels - blurred)).clip(0, 1)).max() < 0.003
@@ -83,7 +85,10 @@ def test_the_means_are_those_of_the_images():
 
     def loop(rows):
         read = [row for row in rows if row != 7]  # that one is broken
-        return np.mean([np.asarray(inspection.dataset.load(row).resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0)) / 255 for row in read], axis=0)
+        return np.mean(
+            [np.asarray(inspection.dataset.load(row).resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0)) / 255 for row in read],
+            axis=0,
+        )
 
     rest = [row for row in range(60) if inspection.dataset.labels[row] == finding.label and row not in finding.rows]
     assert np.allclose(carriers, loop(finding.rows), atol=1e-5) and np.allclose(others, loop(rest), atol=1e-5)

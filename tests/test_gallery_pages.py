@@ -70,7 +70,9 @@ def test_each_tile_shows_its_own_image_on_every_page(page, served):
     page.get_by_label("Page", exact=True).first.fill("3")
     page.keyboard.press("Enter")
     wait_first(page, expected[40])
-    page.wait_for_function("() => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('[data-taster-ready=\"1\"]'))")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('[data-taster-ready=\"1\"]'))"
+    )
     place = next(i for i in range(10) if inspection.dataset.ids.index(expected[40 + i]) > 9)
     drawn = page.evaluate(
         """async (place) => {
@@ -112,7 +114,9 @@ def test_what_is_chosen_on_a_later_page_is_what_is_decided(page, served):
 
 def test_a_page_that_does_not_come_is_said_and_the_old_one_stays(page, served):
     n = 413
-    page.route("**/api/tiles/**", lambda route: route.fulfill(status=410, body="the server has forgotten this list of images; reload the page"))
+    page.route(
+        "**/api/tiles/**", lambda route: route.fulfill(status=410, body="the server has forgotten this list of images; reload the page")
+    )
     show(page, served, PAGES.format(n=n))
     page.get_by_role("button", name="Next").first.click()
     page.get_by_text("forgotten this list").wait_for()

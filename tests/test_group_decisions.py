@@ -94,7 +94,9 @@ def test_a_log_of_the_first_version_is_brought_up_to_date(tmp_path):
     with connect(path) as old:
         for statement in MIGRATIONS[0][1]:
             old.execute(statement)
-        old.execute("CREATE TABLE taster_schema (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)")
+        old.execute(
+            "CREATE TABLE taster_schema (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+        )
         old.execute("INSERT INTO taster_schema (version, name) VALUES (1, 'events and lines')")
         old.execute(
             "INSERT INTO events (event, at, reviewer, dataset, action, label, note, score_version, session, session_seq, undoes)"
@@ -139,7 +141,11 @@ def test_each_image_has_its_own_action_and_one_undo_takes_all_back(reviews):
     lines = reviews.decide(DATA, ["a", "b", "c"], ["relabel", "exclude", "relabel"], labels=["cat", "", "dog"], reviewer="Ada")
     assert [(d.image_id, d.action, d.label) for d in lines] == [("a", "relabel", "cat"), ("b", "exclude", ""), ("c", "relabel", "dog")]
     assert len({d.event for d in lines}) == 1 and reviews.log(DATA)[1:] == lines
-    assert {i: (d.action, d.label) for i, d in reviews.state(DATA).items()} == {"a": ("relabel", "cat"), "b": ("exclude", ""), "c": ("relabel", "dog")}
+    assert {i: (d.action, d.label) for i, d in reviews.state(DATA).items()} == {
+        "a": ("relabel", "cat"),
+        "b": ("exclude", ""),
+        "c": ("relabel", "dog"),
+    }
     taken_back = reviews.undo(DATA, reviewer="Ada")
     assert [(d.action, d.label) for d in taken_back] == [("undo", "")] * 3
     assert reviews.state(DATA) == {"a": before[0]}
@@ -215,7 +221,18 @@ def test_another_scans_pattern_of_the_same_name_is_not_taken_for_this_one(servic
     assert decided_together(log, replace(inspection, key="0" * 32), "t1, audit: ") is None
 
 
-@pytest.mark.parametrize("bad", [{"labels": [1]}, {"labels": [1, 99]}, {"labels": [1, True]}, {"labels": "12"}, {"labels": [1, 2], "label": CLASSES[0]}, {"labels": [-1, 1]}], ids=str)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"labels": [1]},
+        {"labels": [1, 99]},
+        {"labels": [1, True]},
+        {"labels": "12"},
+        {"labels": [1, 2], "label": CLASSES[0]},
+        {"labels": [-1, 1]},
+    ],
+    ids=str,
+)
 def test_labels_that_name_nothing_are_refused(services, inspection, decide, bad):
     refused(decide(rows=[1, 2], action="relabel", **bad), 400)
     refused(decide(rows=[1, 1], action="relabel", labels=[1, 2]), 400)
@@ -236,7 +253,11 @@ def test_an_event_that_is_not_known_is_refused(decide):
 def test_each_row_travels_with_its_own_action(services, inspection, decide):
     answer = decide(rows=[1, 2, 3], actions=["relabel", "exclude", "keep"], labels=[4, None, None], note="proposals").json()
     assert answer["saved"] == 3
-    assert [(c["row"], c["action"], c["label"]) for c in answer["changes"]] == [(1, "relabel", CLASSES[4]), (2, "exclude", ""), (3, "keep", "")]
+    assert [(c["row"], c["action"], c["label"]) for c in answer["changes"]] == [
+        (1, "relabel", CLASSES[4]),
+        (2, "exclude", ""),
+        (3, "keep", ""),
+    ]
     assert decide("/api/undo", event=answer["event"]).json()["saved"] == 3
     assert services.reviews().state(inspection.dataset.digest) == {}
 
@@ -246,7 +267,10 @@ def test_what_people_decided_meanwhile_is_left_alone(services, inspection, decid
     answer = decide(rows=[1, 2], actions=["exclude", "exclude"], labels=[None, None], undecided=True).json()
     assert answer["saved"] == 1
     held = services.reviews().state(inspection.dataset.digest)
-    assert {d.image_id: (d.action, d.reviewer) for d in held.values()} == {inspection.dataset.ids[1]: ("exclude", "Ada"), inspection.dataset.ids[2]: ("keep", "Bob")}
+    assert {d.image_id: (d.action, d.reviewer) for d in held.values()} == {
+        inspection.dataset.ids[1]: ("exclude", "Ada"),
+        inspection.dataset.ids[2]: ("keep", "Bob"),
+    }
     assert "by now" in refused(decide(rows=[1, 2], actions=["exclude", "exclude"], labels=[None, None], undecided=True), 409)
 
 

@@ -39,7 +39,13 @@ LAYERS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(LAYERS) for room in rooms.split()}
 # a library, and the only place that may import it
-ONLY_IN = {"streamlit": ("ui", "pages", "app"), "plotly": ("ui", "core.exports"), "faiss": ("core.neighbours",), "umap": ("core.projection",), "sqlalchemy": ("core.reviews",)}
+ONLY_IN = {
+    "streamlit": ("ui", "pages", "app"),
+    "plotly": ("ui", "core.exports"),
+    "faiss": ("core.neighbours",),
+    "umap": ("core.projection",),
+    "sqlalchemy": ("core.reviews",),
+}
 
 
 def room_of(module: str) -> str:
@@ -56,7 +62,11 @@ def imported(module: str, source: str, *, is_package: bool = False) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), package) if node.level else str(node.module)
             found.update(f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in ("import_module", "__import__", "find_spec"):
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+            "import_module",
+            "__import__",
+            "find_spec",
+        ):
             found.update(str(given.value) for given in node.args[:1] if isinstance(given, ast.Constant))
     return found
 

@@ -69,7 +69,9 @@ def test_tab_walks_through_the_dialog_and_the_queue_has_the_keys_again_after_it(
 def test_nothing_sticks_out_of_the_dialog(page, app, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     opened(page, app)
-    assert page.locator(".inspect").evaluate("(root) => [...root.querySelectorAll('*')].every((e) => e.scrollWidth <= root.clientWidth + 1)")
+    assert page.locator(".inspect").evaluate(
+        "(root) => [...root.querySelectorAll('*')].every((e) => e.scrollWidth <= root.clientWidth + 1)"
+    )
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     within = "([a, b]) => a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1"
     for frame in page.locator(".inspect .stage, .inspect .frame").all():

@@ -77,7 +77,11 @@ def test_a_scan_interrupted_at_any_write_goes_on_to_the_same_bytes(
 ) -> None:
     images, key, files = straight
     at, stops, done = 0, 0, 0
-    write = {(module, name): getattr(module, name) for module in (stages, findings_file, embedding, inspections) for name in ("write_array", "write_json")}
+    write = {
+        (module, name): getattr(module, name)
+        for module in (stages, findings_file, embedding, inspections)
+        for name in ("write_array", "write_json")
+    }
 
     def counted(original: Callable[[Path, object], None]) -> Callable[[Path, object], None]:
         def call(path: Path, value: object) -> None:

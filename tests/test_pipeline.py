@@ -82,7 +82,9 @@ def test_a_scan_leaves_a_whole_inspection(images: Path, home: Workspace) -> None
     assert found.dataset.skipped == () and found.recipe == CPU.recipe() and found.key == key
     evidence = found.evidence
     assert evidence is not None and evidence.neighbours.shape == (72, 10) and not evidence.vectors.flags.writeable
-    assert list(found.scores) == [*SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"] and all(s.shape == (72,) for s in found.scores.values())
+    assert list(found.scores) == [*SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"] and all(
+        s.shape == (72,) for s in found.scores.values()
+    )
     assert found.suspicion is not None and found.verdicts is not None and found.suggestions is not None
     assert (found.verdicts < len(VERDICTS)).all() and found.threshold == 0.5
     assert found.xy is not None and found.xy.shape == (72, 2) and found.projection == "umap"

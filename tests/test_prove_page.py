@@ -202,7 +202,12 @@ def test_words_say_the_numbers_and_tame_the_names(proved):
     assert "<b>" not in text.replace("\\<b\\>", "") and "](http" not in text.replace("\\]\\(http", "")
     assert all("<script>" not in line.replace("\\<script\\>", "") for line in how_it_was_done(hostile(result)))
     assert f"{100 * result['as_given']['attack_success']:.1f} %" in verdict(result)
-    unknown = {**result, "truth_removed": None, "as_given": {**result["as_given"], "attack_success": None}, "trigger": {"reason": "none is known", "how": None}}
+    unknown = {
+        **result,
+        "truth_removed": None,
+        "as_given": {**result["as_given"], "attack_success": None},
+        "trigger": {"reason": "none is known", "how": None},
+    }
     assert "No attack was tried: none is known" in verdict(unknown)
     assert rows_in_words(unknown)[3]["Accuracy"] == "truth is not known"
     assert "nothing was decided yet" in rows_in_words(result)[2]["What it is"]
@@ -236,7 +241,12 @@ def test_pictures_are_enlarged_by_whole_pixels(side):
 
 
 def test_more_work_is_said_to_take_longer():
-    assert seconds_expected(50_000, 32, 3, known=True) > seconds_expected(1_500, 32, 3, known=True) > seconds_expected(1_500, 32, 1, known=True) > 20
+    assert (
+        seconds_expected(50_000, 32, 3, known=True)
+        > seconds_expected(1_500, 32, 3, known=True)
+        > seconds_expected(1_500, 32, 1, known=True)
+        > 20
+    )
 
 
 def test_the_list_of_proofs_names_each_once(tmp_path):

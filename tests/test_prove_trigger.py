@@ -142,7 +142,13 @@ def test_the_known_trigger_is_put_on_test_images_of_other_classes(scanned):
 
 @pytest.mark.parametrize(
     "recipe",
-    [{"attack": "voodoo"}, {"attack": ["badnets"]}, {"attack": "badnets", "settings": "no"}, {"attack": "badnets", "seed": "x"}, {"attack": "symmetric"}],
+    [
+        {"attack": "voodoo"},
+        {"attack": ["badnets"]},
+        {"attack": "badnets", "settings": "no"},
+        {"attack": "badnets", "seed": "x"},
+        {"attack": "symmetric"},
+    ],
     ids=str,
 )
 def test_a_recipe_that_is_none_is_passed_over(scanned, tmp_path, recipe):

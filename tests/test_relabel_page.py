@@ -56,7 +56,11 @@ def test_the_group_is_all_proposals_that_are_sure_enough_and_says_what_becomes_o
     asked = dict(zip(group.drawn.tolist(), group.shown, strict=True))
     for row, said in asked.items():
         words = "".join(part if isinstance(part, str) else part["name"] for part in said["question"])
-        assert words == (f"Should this image be labelled {inspection.dataset.classes[made.labels[row]]}?" if made.actions[row] == RELABEL else "Should this image be left out?")
+        assert words == (
+            f"Should this image be labelled {inspection.dataset.classes[made.labels[row]]}?"
+            if made.actions[row] == RELABEL
+            else "Should this image be left out?"
+        )
 
 
 def test_nobody_can_draw_again_by_moving_the_confidence():
@@ -254,6 +258,7 @@ class TestInABrowser:
         before, after = (proposal_group(inspection, made, p).drawn.tolist() for p in (90, 92))
         expected = [("bad" if place % 2 == 0 else "good") for place, row in enumerate(before[:6]) if row in after[:20]]
         page.wait_for_function(
-            "(n) => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelectorAll('.audit .dot.good, .audit .dot.bad').length === n)", arg=len(expected)
+            "(n) => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelectorAll('.audit .dot.good, .audit .dot.bad').length === n)",
+            arg=len(expected),
         )
         assert page.locator(".audit .dot.bad").count() == expected.count("bad")

@@ -131,7 +131,13 @@ def test_the_larger_cluster_and_the_unsure_one_come_first():
     found = evidence(vectors, given, k=2, classes=3)
     suggested = Suggestions(np.array([1, 1, 1, 0, 2], np.int64), np.full(5, 0.9, np.float32))
     inspection = Inspection(
-        dataset(list("abcde"), given, found.classes), Recipe(), "k" * 16, evidence=found, suspicion=np.full(5, 0.8, np.float32), threshold=0.5, suggestions=suggested
+        dataset(list("abcde"), given, found.classes),
+        Recipe(),
+        "k" * 16,
+        evidence=found,
+        suspicion=np.full(5, 0.8, np.float32),
+        threshold=0.5,
+        suggestions=suggested,
     )
     # three alike: their middle one stands for them; of the two alone the unsure one is asked about first
     order = review_order(inspection, np.array([0.7, 0.7, 0.7, 0.99, 0.7], np.float32))

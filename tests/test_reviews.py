@@ -36,9 +36,7 @@ def standing(reviews: Reviews, dataset: str = DATA) -> dict[str, tuple[str, str,
 
 
 def test_a_group_is_one_event_with_one_line_per_image(reviews: Reviews) -> None:
-    lines = reviews.decide(
-        DATA, ["b", "a", "b"], "relabel", reviewer=" ann ", label="cat", note="n", score_version="v1", session="s"
-    )
+    lines = reviews.decide(DATA, ["b", "a", "b"], "relabel", reviewer=" ann ", label="cat", note="n", score_version="v1", session="s")
     assert [(d.seq, d.image_id) for d in lines] == [(1, "b"), (2, "a")]
     assert {(d.reviewer, d.action, d.label, d.note, d.score_version, d.dataset) for d in lines} == {
         ("ann", "relabel", "cat", "n", "v1", DATA)

@@ -51,9 +51,7 @@ class Log(RuleBasedStateMachine):
     def decide(self, dataset: str, images: list[str], action: str, reviewer: str, name: str) -> None:
         label = name if action == "relabel" else ""
         session, number = reviewer, len(self.sent)
-        lines = self.reviews.decide(
-            dataset, images, action, reviewer=reviewer, label=label, note=name, session=session, session_seq=number
-        )
+        lines = self.reviews.decide(dataset, images, action, reviewer=reviewer, label=label, note=name, session=session, session_seq=number)
         assert [d.image_id for d in lines] == list(dict.fromkeys(images))
         assert [d.seq for d in lines] == list(range(self.lines + 1, self.lines + 1 + len(lines)))
         self.lines += len(lines)

@@ -252,5 +252,3 @@ def test_a_log_that_cannot_be_written_may_be_tried_again(client, services, inspe
 
     monkeypatch.setattr(services.reviews(), "decide", full)
     assert "the disk is full" in refused(decide(rows=[1], action="keep"), 503)
-
-

@@ -12,6 +12,7 @@ from ui.api.sprites import register_rows
 
 pytest_plugins = ["tests.component_harness.client"]
 
+
 @pytest.mark.parametrize(
     "path, status",
     [

@@ -51,7 +51,13 @@ def test_tiles_are_a_window_of_the_list_with_their_own_sprite(client, inspection
 
 def test_tiles_of_a_bare_inspection_say_nothing_that_is_not_known(inspection):
     bare = replace(inspection, evidence=None, suspicion=None, verdicts=None, suggestions=None, findings=())
-    assert tile(bare, 0) == {"id": inspection.dataset.ids[0], "given": CLASSES[inspection.dataset.labels[0]], "suggested": None, "confidence": None, "score": None}
+    assert tile(bare, 0) == {
+        "id": inspection.dataset.ids[0],
+        "given": CLASSES[inspection.dataset.labels[0]],
+        "suggested": None,
+        "confidence": None,
+        "score": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # ---- folders
 
+
 def test_classes_are_the_first_folders_and_ids_the_paths(tmp_path: Path) -> None:
     folder(tmp_path, draw(), LABELS)
     (tmp_path / "ant/deep/er").mkdir(parents=True)
@@ -109,6 +110,7 @@ def test_a_truth_table_that_is_wrong_says_why(tmp_path: Path, columns: dict[str,
 
 # ---- Parquet
 
+
 def test_class_names_without_notes_come_from_the_values(tmp_path: Path) -> None:
     cells = [{"bytes": png(image), "path": None} for image in draw()]
     write_parquet(tmp_path / "a.parquet", cells, [10, 9, 2, -3] * 3, with_names=False)
@@ -135,9 +137,7 @@ def test_rows_without_an_image_are_skipped_and_the_others_keep_their_ids(tmp_pat
 
 def test_the_column_with_the_image_note_wins_and_fine_labels_go_first(tmp_path: Path) -> None:
     blobs = [png(image) for image in draw()]
-    table = pa.table(
-        {"thumb": pa.array([b"no image"] * 12), "photo": pa.array(blobs), "coarse_label": [0] * 12, "fine_label": LABELS}
-    )
+    table = pa.table({"thumb": pa.array([b"no image"] * 12), "photo": pa.array(blobs), "coarse_label": [0] * 12, "fine_label": LABELS})
     features = {
         "photo": {"_type": "Image"},
         "coarse_label": {"_type": "ClassLabel", "names": ["one"]},
@@ -180,6 +180,7 @@ def test_a_row_reader_keeps_within_its_bytes_and_reads_in_any_order(tmp_path: Pa
 
 # ---- manifests and WebDataset
 
+
 def test_manifest_ids_and_splits_are_taken_and_missing_files_listed(tmp_path: Path) -> None:
     for row, image in enumerate(draw()[:4]):
         (tmp_path / f"{row}.png").write_bytes(png(image))
@@ -203,6 +204,7 @@ def test_webdataset_texts_are_labels_only_where_they_repeat(tmp_path: Path) -> N
 
 
 # ---- labels and names
+
 
 @pytest.mark.parametrize(
     ("values", "labels", "classes"),
@@ -257,6 +259,7 @@ def test_splits_in_shard_names(name: str, split: str) -> None:
 
 
 # ---- the demo, imports, real data
+
 
 def test_the_demo_is_clean_digits() -> None:
     data = open_source("demo")

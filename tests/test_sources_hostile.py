@@ -31,6 +31,7 @@ from core.sources import open_source, source_identity
 
 # ---- specs
 
+
 @pytest.mark.parametrize("spec", ["no/such/place", "", "a\x00b", "x" * 5000, "~nobody-of-this-name/x"])
 def test_a_spec_that_is_no_place(spec: str) -> None:
     refused(spec, "does not exist|no usable path")
@@ -68,6 +69,7 @@ def test_sets_that_say_nothing_are_refused(tmp_path: Path) -> None:
 
 
 # ---- folders
+
 
 def test_links_out_of_the_folder_are_skipped_unless_allowed(tmp_path: Path) -> None:
     source, outside = folder(tmp_path / "in", draw(), LABELS), folder(tmp_path / "in-not", draw(1), LABELS)
@@ -173,8 +175,12 @@ def test_class_names_are_kept_as_they_are(tmp_path: Path) -> None:
 
 # ---- any kind
 
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.randoms(use_true_random=False), st.sampled_from(["parquet", "npz_stored", "npz_compressed", "webdataset", "manifest_parquet", "cifar100_python"]))
+@given(
+    st.randoms(use_true_random=False),
+    st.sampled_from(["parquet", "npz_stored", "npz_compressed", "webdataset", "manifest_parquet", "cifar100_python"]),
+)
 def test_garbled_files_open_or_are_refused(tmp_path_factory: pytest.TempPathFactory, rng: random.Random, kind: str) -> None:
     spec = KINDS[kind](tmp_path_factory.mktemp("garbled") / "set", draw(), LABELS)
     file = spec / "train" if spec.is_dir() else spec

@@ -27,6 +27,7 @@ from core.sources import open_source
 
 # ---- tar
 
+
 def test_a_cut_tar_gives_what_is_whole(tmp_path: Path) -> None:
     path = webdataset(tmp_path, draw(), LABELS)
     whole = path.read_bytes()
@@ -84,6 +85,7 @@ def test_a_tar_that_points_back_at_itself_ends(tmp_path: Path) -> None:
 
 # ---- npz
 
+
 @pytest.mark.parametrize(
     ("arrays", "match"),
     [
@@ -101,7 +103,21 @@ def test_a_tar_that_points_back_at_itself_ends(tmp_path: Path) -> None:
         ({"images": draw(), "labels": np.zeros((12, 10))}, "labels have shape"),
         ({"images": draw(), "labels": np.arange(12), "class_names": np.arange(3)}, "class_names"),
     ],
-    ids=["none", "objects", "object labels", "int32", "planes first", "one image", "flat", "empty", "floats", "nan", "few labels", "one-hot", "names"],
+    ids=[
+        "none",
+        "objects",
+        "object labels",
+        "int32",
+        "planes first",
+        "one image",
+        "flat",
+        "empty",
+        "floats",
+        "nan",
+        "few labels",
+        "one-hot",
+        "names",
+    ],
 )
 def test_npz_that_cannot_be_used(tmp_path: Path, arrays: dict[str, Any], match: str) -> None:
     refused(npz(tmp_path / "a.npz", **arrays), match)

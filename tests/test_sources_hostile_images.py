@@ -68,7 +68,8 @@ def test_postscript_is_never_started() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("x"), SyntaxError("x"), struct.error("x"), ValueError("x"), MemoryError(), EOFError(), KeyError("x"), RecursionError()]
+    "error",
+    [OSError("x"), SyntaxError("x"), struct.error("x"), ValueError("x"), MemoryError(), EOFError(), KeyError("x"), RecursionError()],
 )
 def test_whatever_pillow_raises_becomes_a_reason(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_: object) -> None:

@@ -99,9 +99,7 @@ def test_pickles_that_name_more_than_numbers_are_refused(
     ],
     ids=["global", "inst", "persid", "binpersid", "extension", "memo", "build", "cut", "empty", "list", "length"],
 )
-def test_pickle_opcodes_that_reach_out_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, match: str
-) -> None:
+def test_pickle_opcodes_that_reach_out_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, match: str) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=match):
         load_restricted(data, "train")

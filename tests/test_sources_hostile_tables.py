@@ -21,6 +21,7 @@ from core.sources import open_source
 
 # ---- manifests
 
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_a_manifest_reaches_no_file_outside_its_folder(tmp_path: Path, kind: str) -> None:
     secret = tmp_path / "secret.png"
@@ -54,9 +55,9 @@ def test_a_manifest_reaches_no_file_outside_its_folder(tmp_path: Path, kind: str
         (b"path,label\na.png,1\na.png,2\n", "'a.png' twice, in rows 1 and 2"),
         (b"id,path\nx,a.png\nx,b.png\n", "'x' twice"),
         (b"path\n" + b"a" * 200_000 + b"\n", "field larger"),
-        (b"path\n\"" + b"a\n" * 200_000, "field larger"),
+        (b'path\n"' + b"a\n" * 200_000, "field larger"),
         (b"path\n" + b"a," * (1 << 20), "longer than"),
-        (b"path\n\"open", "CSV"),
+        (b'path\n"open', "CSV"),
         ("path\ncafé.png\n".encode("latin-1"), "UTF-8"),
         (b"\xff\xfep\x00a\x00", "UTF-8"),
     ],
@@ -88,6 +89,7 @@ def test_odd_json_values_are_skipped_with_a_reason(tmp_path: Path) -> None:
 
 
 # ---- Parquet
+
 
 def test_image_paths_in_parquet_stay_inside(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(png(draw(1)[0]))

@@ -84,7 +84,11 @@ SPOILT = {
     "no memory behind it": ("dinov2_vits14", changed("norm.bias", lambda v: v.to("meta")), "finite"),
     "scattered": ("dinov2_vits14", changed("fc1.weight", lambda v: v.to_sparse()), "finite floating-point"),
     "register tokens": ("dinov2_vits14", lambda s: s | {"register_tokens": torch.zeros(1, 4, 64)}, "'register_tokens' has no place here"),
-    "attention pooling": ("clip_vit_b32", lambda s: s | {"visual.attn_pool.query": torch.zeros(3)}, "'visual.attn_pool.query' has no place"),
+    "attention pooling": (
+        "clip_vit_b32",
+        lambda s: s | {"visual.attn_pool.query": torch.zeros(3)},
+        "'visual.attn_pool.query' has no place",
+    ),
     "the other family": ("dinov2_vits14", lambda s: clip_state(), "DINOv2 image tower"),
     "the other family too": ("clip_vit_b32", lambda s: dinov2_state(), "CLIP image tower"),
     "heads of another width": ("dinov2_vits14", lambda s: dinov2_state(width=96), "heads of 64"),
@@ -255,5 +259,9 @@ def test_info_names_them(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
 
 def test_a_strip_is_not_blown_up(tmp_path: Path) -> None:
     torch.save(dinov2_state(), tmp_path / "t.pth")
-    pixels = find_embedder("dinov2_vits14").load(Settings("cpu", weights=str(tmp_path / "t.pth"))).pixels(Image.new("RGB", (60_000, 1), (9, 99, 199)))
+    pixels = (
+        find_embedder("dinov2_vits14")
+        .load(Settings("cpu", weights=str(tmp_path / "t.pth")))
+        .pixels(Image.new("RGB", (60_000, 1), (9, 99, 199)))
+    )
     assert pixels.shape == (224, 224, 3) and (pixels == [9, 99, 199]).all()

@@ -367,8 +367,7 @@ def test_spaces_together_tell_what_each_alone_misses():
     pixels = (128 + 20 * values).round().clip(0, 255).astype(np.uint8)
     colours = torch.eye(3)[:, :, None, None] * 10
     spaces = {
-        name: Space(name, torch.device("cpu"), lambda x, c=c: ((x - 0.5) * colours[c % 3]).flatten(1))
-        for c, name in enumerate(FIXED)
+        name: Space(name, torch.device("cpu"), lambda x, c=c: ((x - 0.5) * colours[c % 3]).flatten(1)) for c, name in enumerate(FIXED)
     }
     doubted = np.zeros(2000, bool)
     material = Material(pixels, labels, 2, doubted, np.zeros((2000, 2), np.float32), torch.device("cpu"), 0)

@@ -46,7 +46,10 @@ def plant(workspace: Path, make) -> None:
 
 def two_findings(inspection):
     n, rows = len(inspection.dataset), carriers_of(inspection)
-    return [a_finding(n, rows), a_finding(n, np.arange(5), trigger_id="t2", kind="moving_patch", label=3, places=np.full((5, 2), 9, np.int32), strength=6.5)]
+    return [
+        a_finding(n, rows),
+        a_finding(n, np.arange(5), trigger_id="t2", kind="moving_patch", label=3, places=np.full((5, 2), 9, np.int32), strength=6.5),
+    ]
 
 
 def page_of(test: AppTest) -> AppTest:
@@ -175,7 +178,10 @@ class TestInABrowser:
 
     def answer(self, page, number: int, key: str) -> None:
         """Press `key` until answer `number` has been taken: a press before the image is on screen does not count."""
-        page.wait_for_function("(n) => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('.audit .ask .marked svg') && e.shadowRoot.querySelectorAll('.audit .dot.good, .audit .dot.bad, .audit .dot.warn').length === n)", arg=number - 1)
+        page.wait_for_function(
+            "(n) => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.querySelector('.audit .ask .marked svg') && e.shadowRoot.querySelectorAll('.audit .dot.good, .audit .dot.bad, .audit .dot.warn').length === n)",
+            arg=number - 1,
+        )
         dots = page.locator(".audit .dot.good, .audit .dot.bad, .audit .dot.warn")
         for _ in range(40):
             page.keyboard.press(key)
@@ -209,7 +215,9 @@ class TestInABrowser:
         page.get_by_text("19 of 20 are poisoned").wait_for()
         page.locator(".audit .notice button:enabled").click()
         page.locator(".audit .notice").wait_for(state="hidden")
-        page.wait_for_function("() => [...document.querySelectorAll('*')].some((e) => /saved ✓ #/.test(e.shadowRoot?.querySelector('.audit .saved')?.textContent || ''))")
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('*')].some((e) => /saved ✓ #/.test(e.shadowRoot?.querySelector('.audit .saved')?.textContent || ''))"
+        )
         assert reviews.state(inspection.dataset.digest) == {}
         reviews.close()
 
@@ -236,7 +244,9 @@ class TestInABrowser:
         page.locator(f'.inspect[data-row="{rows[0]}"][data-taster-ready="1"]').wait_for(timeout=60_000)
         page.keyboard.press("Escape")
         page.locator("[role=dialog]").wait_for(state="detached")
-        page.wait_for_function("() => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.activeElement?.matches('.strip button'))")
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('*')].some((e) => e.shadowRoot?.activeElement?.matches('.strip button'))"
+        )
         page.get_by_text("Show them as a gallery").click()
         tile = page.locator(".grid .tile").first
         for _ in range(2):

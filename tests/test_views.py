@@ -42,9 +42,7 @@ def test_reduced_is_the_mean_of_whole_blocks():
     for row in range(3):
         for column in range(4):
             for channel in range(3):
-                levels = [
-                    int(image[min(3 * row + i, 6), min(3 * column + j, 9), channel]) for i in range(3) for j in range(3)
-                ]
+                levels = [int(image[min(3 * row + i, 6), min(3 * column + j, 9), channel]) for i in range(3) for j in range(3)]
                 assert abs(int(small[row, column, channel]) - sum(levels) / 9) <= 0.5 + 1e-9
 
 

@@ -239,7 +239,9 @@ def test_the_full_towers_have_the_published_names_and_shapes(
     assert set(own) == set(shapes) - {"mask_token"}
     for name, value in own.items():
         bare = [n for n in value.shape if n != 1] == [n for n in shapes[name] if n != 1]
-        assert tuple(value.shape) == shapes[name] or (family is CLIP and bare and name in ("visual.class_embedding", "visual.positional_embedding"))
+        assert tuple(value.shape) == shapes[name] or (
+            family is CLIP and bare and name in ("visual.class_embedding", "visual.positional_embedding")
+        )
     assert {block.attn.heads for block in tower.blocks} == {heads}
 
 

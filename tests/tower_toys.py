@@ -39,9 +39,7 @@ def dinov2_shapes(width: int = 64, depth: int = 2, hidden: int = 96, patch: int 
     return shapes | {"norm.weight": (width,), "norm.bias": (width,)}
 
 
-def clip_shapes(
-    width: int = 64, depth: int = 2, hidden: int = 96, patch: int = 16, grid: int = 3, output: int = 24
-) -> Shapes:
+def clip_shapes(width: int = 64, depth: int = 2, hidden: int = 96, patch: int = 16, grid: int = 3, output: int = 24) -> Shapes:
     """Every tensor of the image tower in an OpenCLIP checkpoint."""
     shapes: Shapes = {
         "visual.class_embedding": (width,),

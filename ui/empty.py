@@ -33,7 +33,9 @@ def _say(inspection: Inspection | None, xy: bool) -> None:
         st.info(f"The scan is still at work; this page opens by itself when the {waits_for} ready.")
         _wait(xy)
     elif key is not None:
-        st.info("The scan stopped before there was anything to show here. What was finished is kept: the Overview page says why, and goes on with it.")
+        st.info(
+            "The scan stopped before there was anything to show here. What was finished is kept: the Overview page says why, and goes on with it."
+        )
     else:
         st.info("Nothing has been scanned yet. Open a set, or the built-in demo, on the Overview page.")
     link("overview", "Go to Overview")

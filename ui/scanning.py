@@ -64,7 +64,9 @@ def _curve(identity: str) -> None:
         st.plotly_chart(figure, key="learning_curve", width="stretch", config={"displayModeBar": False})
         for note in services().learning(key).get("notes", []):
             st.info(plain(str(note), 300))
-        st.caption("How many images have neighbours that agree with their given label. The labels are only looked at to draw this line; nothing is learned from them.")
+        st.caption(
+            "How many images have neighbours that agree with their given label. The labels are only looked at to draw this line; nothing is learned from them."
+        )
 
 
 def _show_newest(identity: str) -> None:

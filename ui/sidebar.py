@@ -27,7 +27,9 @@ def _dataset_choice() -> None:
     recent = services().workspace.recent_sources()
     key = current_key()
     # the scan in view may be an older one of its source, opened by its address
-    by_key = {key if any(s["key"] == key for s in entry["scans"]) else services().looked_at(entry["scans"][-1]["key"]): entry for entry in recent}
+    by_key = {
+        key if any(s["key"] == key for s in entry["scans"]) else services().looked_at(entry["scans"][-1]["key"]): entry for entry in recent
+    }
     if key and key not in by_key:
         by_key = {key: {"identity": f"scan {key[:8]}", "name": f"scan {key[:8]}"}, **by_key}
     if not by_key:

@@ -213,9 +213,7 @@ def _checked_rate(rate: float, attack: Attack) -> float:
     largest = LARGEST_RATE[attack.kind]
     # label_file has no use for a rate, so a wrong one does no harm there
     if attack is not LABEL_FILE and not 0 < rate <= largest:
-        raise UserError(
-            f"rate {rate:g} cannot be used", f"for {attack.name!r} it must be above 0 and at most {largest:g}"
-        )
+        raise UserError(f"rate {rate:g} cannot be used", f"for {attack.name!r} it must be above 0 and at most {largest:g}")
     return float(rate)
 
 

@@ -135,9 +135,7 @@ def clean_label(scene: Scene, alter: Alter, per_row: bool = False) -> Change:
 def need_two_classes(scene: Scene) -> None:
     """UserError unless there is another class to be mistaken for."""
     if scene.n_classes < 2:
-        raise UserError(
-            f"the data set has {scene.n_classes} class(es)", "a wrong label needs at least two", "choose another source"
-        )
+        raise UserError(f"the data set has {scene.n_classes} class(es)", "a wrong label needs at least two", "choose another source")
 
 
 def class_index(what: str, value: int | str, dataset: Dataset) -> int:

@@ -69,9 +69,7 @@ def read_table(path: Path) -> Table:
         raise UserError(f"labels file {path} is not there", "give the path of an existing file") from None
     except (OSError, ValueError, EOFError, pa.ArrowException) as error:
         # pandas' parser errors are ValueErrors
-        raise UserError(
-            f"labels file {path.name!r} cannot be read: {error}", f"it must be a sound {suffix} file"
-        ) from error
+        raise UserError(f"labels file {path.name!r} cannot be read: {error}", f"it must be a sound {suffix} file") from error
 
 
 def _read_npy(path: Path) -> list[object]:
@@ -97,9 +95,7 @@ def pick_column(table: Table, asked: str | None, classes: Sequence[str], path: P
             f"choose one of: {', '.join(usable)}",
             "name it as the labels column",
         )
-    raise UserError(
-        f"{path.name} has no column of labels for this data set (columns: {', '.join(table)})", _allowed_labels(classes)
-    )
+    raise UserError(f"{path.name} has no column of labels for this data set (columns: {', '.join(table)})", _allowed_labels(classes))
 
 
 def as_labels(values: Sequence[object], classes: Sequence[str]) -> Int64 | str:
@@ -150,9 +146,7 @@ def match_rows(table: Table, dataset: Dataset, path: Path) -> tuple[Int64, Int64
         raise UserError(f"{path.name} names an image twice", "each image may occur once in its 'id' or 'row' column")
     pairs = [(line, where[key]) for line, key in enumerate(keys) if key in where]
     if not pairs:
-        raise UserError(
-            f"{path.name} names no image of this data set", f"ids look like {dataset.ids[0]!r}, rows count from 0"
-        )
+        raise UserError(f"{path.name} names no image of this data set", f"ids look like {dataset.ids[0]!r}, rows count from 0")
     lines, rows = np.array(pairs, dtype=np.int64).T
     return lines, rows
 

@@ -19,9 +19,7 @@ DEFAULTS = {"delta": 20.0, "frequency": 6.0}
 
 def trigger(settings: Settings, seed: int) -> Alter:
     """The wave that `settings` describe (the seed plays no part): delta in grey levels, frequency in periods per image."""
-    return partial(
-        add_wave, delta=number(settings, "delta", 1, 255), frequency=number(settings, "frequency", 0.1, 1000)
-    )
+    return partial(add_wave, delta=number(settings, "delta", 1, 255), frequency=number(settings, "frequency", 0.1, 1000))
 
 
 def add_wave(pixels: UInt8, row: int, *, delta: float, frequency: float) -> UInt8:

@@ -90,7 +90,12 @@ def write_cleansed(
         link=link,
         records={RECORD: json.dumps(record, indent=2, allow_nan=False).encode(), CHANGED: changes_csv(inspection, found)},
     )
-    return {"out": str(written[0].parent), **record["counts"], "least_confidence": record["rule"]["least_confidence"], "scan": inspection.key}
+    return {
+        "out": str(written[0].parent),
+        **record["counts"],
+        "least_confidence": record["rule"]["least_confidence"],
+        "scan": inspection.key,
+    }
 
 
 def cleanse_record(inspection: Inspection, found: Cleansing, log: Sequence[Decision]) -> dict[str, Any]:

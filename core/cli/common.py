@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """--workspace and --json."""
-    parser.add_argument("--workspace", type=Path, default=None, metavar="DIR", help="where results are kept (default: $TASTER_HOME or ./workspace)")
+    parser.add_argument(
+        "--workspace", type=Path, default=None, metavar="DIR", help="where results are kept (default: $TASTER_HOME or ./workspace)"
+    )
     parser.add_argument("--json", action="store_true", help="results as JSON on stdout")
 
 
@@ -29,11 +31,15 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 def add_scan_options(parser: argparse.ArgumentParser) -> None:
     """What a person may choose about a scan."""
-    parser.add_argument("--embedder", default=None, metavar="NAME", help="default gradients, or precomputed with --embeddings; see: python -m core info")
+    parser.add_argument(
+        "--embedder", default=None, metavar="NAME", help="default gradients, or precomputed with --embeddings; see: python -m core info"
+    )
     parser.add_argument("--k", type=int, default=50, help="neighbours per image (default 50)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weights", metavar="FILE", help="local weights for an embedder that has trained ones: .safetensors, or a .pth state dict")
+    parser.add_argument(
+        "--weights", metavar="FILE", help="local weights for an embedder that has trained ones: .safetensors, or a .pth state dict"
+    )
     parser.add_argument("--backbone", default="auto", help="simclr: auto, features (CPU default), small, resnet18 (GPU default), resnet50")
     parser.add_argument("--epochs", type=int, default=0, metavar="N", help="simclr: passes over the set (default: the embedder's own)")
     parser.add_argument("--minutes", type=float, default=0.0, metavar="M", help="simclr: learn for this long instead")

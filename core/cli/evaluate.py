@@ -34,7 +34,9 @@ def run(chosen: argparse.Namespace) -> None:
         source = open_dataset(chosen.source, allow_outside=chosen.allow_outside, workspace=workspace)
         known = truth_of(inspection.dataset, source)
         if known is None:
-            raise UserError("the truth of this source is not known", "a table with id, is_poisoned, original_label", "give it with --truth FILE")
+            raise UserError(
+                "the truth of this source is not known", "a table with id, is_poisoned, original_label", "give it with --truth FILE"
+            )
         truth = known
     scores = {"suspicion": inspection.suspicion, **inspection.scores}
     result = evaluate(truth, inspection.dataset.labels, scores, inspection.is_suspicious, inspection.suggestions)

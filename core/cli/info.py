@@ -12,7 +12,20 @@ from .. import __version__
 from ..workspace import Workspace, default_workspace
 from .common import add_common, show
 
-PACKAGES = ("torch", "torchvision", "faiss-gpu", "faiss-cpu", "umap-learn", "streamlit", "plotly", "pillow", "numpy", "scikit-learn", "pyarrow", "SQLAlchemy")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "faiss-gpu",
+    "faiss-cpu",
+    "umap-learn",
+    "streamlit",
+    "plotly",
+    "pillow",
+    "numpy",
+    "scikit-learn",
+    "pyarrow",
+    "SQLAlchemy",
+)
 
 
 def add(commands: Any) -> None:

@@ -48,7 +48,14 @@ def run(chosen: argparse.Namespace) -> None:
         labels_column=chosen.labels_column,
         **given,
     )
-    recipe = {"attack": attack.name, "rate": chosen.rate, "target": chosen.target, "seed": chosen.seed, "settings": settings, "source_digest": dataset.digest}
+    recipe = {
+        "attack": attack.name,
+        "rate": chosen.rate,
+        "target": chosen.target,
+        "seed": chosen.seed,
+        "settings": settings,
+        "source_digest": dataset.digest,
+    }
     identity = source_identity(chosen.source)
     mine = changed_by(dataset, poisoned)
     earlier = poisoned.truth.is_poisoned & ~mine if poisoned.truth is not None else None
@@ -61,9 +68,19 @@ def run(chosen: argparse.Namespace) -> None:
         progress=ProgressLine(sys.stderr).counter("writing"),
     )
     changed, others = int(mine.sum()), 0 if earlier is None else int(earlier.sum())
-    result = {"out": str(out), "images": len(poisoned), "changed": changed, **({"poisoned_earlier": others} if others else {}), "truth": str(out / "truth.parquet")}
+    result = {
+        "out": str(out),
+        "images": len(poisoned),
+        "changed": changed,
+        **({"poisoned_earlier": others} if others else {}),
+        "truth": str(out / "truth.parquet"),
+    }
     before = f" (and {others:,} that were poisoned before)" if others else ""
-    show(result if chosen.json else f"{changed:,} of {len(poisoned):,} images changed by {attack.name}{before}; set and truth.parquet are in {out}")
+    show(
+        result
+        if chosen.json
+        else f"{changed:,} of {len(poisoned):,} images changed by {attack.name}{before}; set and truth.parquet are in {out}"
+    )
 
 
 def _setting(text: str) -> tuple[str, str]:

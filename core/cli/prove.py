@@ -17,9 +17,16 @@ def add(commands: Any) -> None:
 
     parser = commands.add_parser("prove", help="train a victim before and after cleansing: accuracy and attack success")
     add_source(parser)
-    parser.add_argument("--test", default=None, metavar="SOURCE2", help="images to test on, of the same classes (default: the split 'test', else a part held out)")
+    parser.add_argument(
+        "--test",
+        default=None,
+        metavar="SOURCE2",
+        help="images to test on, of the same classes (default: the split 'test', else a part held out)",
+    )
     parser.add_argument("--seeds", type=int, default=3, help="victims trained for each set (default 3)")
-    parser.add_argument("--epochs", type=int, default=None, metavar="N", help="epochs that a victim trains (default: by the size of the set)")
+    parser.add_argument(
+        "--epochs", type=int, default=None, metavar="N", help="epochs that a victim trains (default: by the size of the set)"
+    )
     parser.add_argument("--minutes", type=float, default=None, metavar="M", help="about how long the training may take in all")
     parser.add_argument("--victim", default=None, choices=VICTIM_NAMES, help="default small; resnet18 on CUDA")
     parser.add_argument("--trigger", default="auto", metavar="auto|truth|tID", help=f"what is put on test images: {TRIGGERS}")
@@ -36,7 +43,9 @@ def run(chosen: argparse.Namespace) -> None:
     from ..sources import source_identity
 
     workspace = workspace_of(chosen)
-    options = ProveOptions(chosen.test, chosen.seeds, chosen.epochs, chosen.minutes, chosen.victim, chosen.trigger, chosen.device, chosen.allow_outside)
+    options = ProveOptions(
+        chosen.test, chosen.seeds, chosen.epochs, chosen.minutes, chosen.victim, chosen.trigger, chosen.device, chosen.allow_outside
+    )
     options.check()
     key = chosen.scan or newest_scan(workspace, chosen.source)
     if chosen.scan and source_of(workspace, chosen.scan).identity != source_identity(chosen.source):

@@ -52,7 +52,13 @@ def _hub(name: str, what: str, size: str) -> Embedder:
 
 EMBEDDERS: dict[str, Embedder] = {
     "gradients": Embedder("gradients", "offline default: edges, coarse colour and small patches, whitened; no download", _gradients),
-    "simclr": Embedder("simclr", "learned on the set itself, without labels; minutes on a CPU, best on a GPU", _simclr, learns=True, resolve=_simclr_settings),
+    "simclr": Embedder(
+        "simclr",
+        "learned on the set itself, without labels; minutes on a CPU, best on a GPU",
+        _simclr,
+        learns=True,
+        resolve=_simclr_settings,
+    ),
     "resnet18": _torchvision("resnet18", "45 MB"),
     "resnet50": _torchvision("resnet50", "98 MB"),
     "convnext_tiny": _torchvision("convnext_tiny", "109 MB"),

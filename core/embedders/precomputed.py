@@ -62,7 +62,9 @@ def _open(path: Path) -> NDArray[Any]:
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise UserError(
-            f"'{path.name}' is not a plain .npy array", "a float array (images, numbers) saved with numpy.save", "pickled arrays are refused"
+            f"'{path.name}' is not a plain .npy array",
+            "a float array (images, numbers) saved with numpy.save",
+            "pickled arrays are refused",
         ) from error
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
         shape = getattr(vectors, "shape", "an archive")

@@ -76,9 +76,7 @@ def _principal_axes(centred: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return values.flip(0), torch.nn.functional.normalize(wide.T @ sides.flip(1), dim=0)
 
 
-def _project(
-    shards: Iterable[NDArray[Any]], count: int, mean: torch.Tensor, matrix: torch.Tensor, device: str
-) -> Float32:
+def _project(shards: Iterable[NDArray[Any]], count: int, mean: torch.Tensor, matrix: torch.Tensor, device: str) -> Float32:
     vectors = np.empty((count, matrix.shape[1]), dtype=np.float32)
     start = 0
     for shard in shards:

@@ -96,9 +96,7 @@ def evaluate(
     return {
         "scores": {name: _measure(positive, score) for name, score in scores.items()},
         "verdict": {"tpr": _share(is_suspicious[positive]), "fpr": _share(is_suspicious[~positive])},
-        "suggestion_accuracy": None
-        if suggestions is None
-        else _share((suggestions.labels == truth.original_labels)[mislabelled]),
+        "suggestion_accuracy": None if suggestions is None else _share((suggestions.labels == truth.original_labels)[mislabelled]),
         "rows": n,
         "positives": int(positive.sum()),
     }
@@ -114,10 +112,7 @@ def to_table(result: Mapping[str, object]) -> str:
         values = [measured["auroc"], measured["ap"], *(at_fpr[bound] for bound in FPR_BOUNDS)]
         lines.append([str(name), *map(_shown, values)])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    text = [
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
-    ]
+    text = ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]) for line in lines]
     text += [
         "",
         f"verdict              TPR {_shown(verdict['tpr'])}, FPR {_shown(verdict['fpr'])}",
@@ -171,9 +166,7 @@ def _read_table(path: Path) -> Table:
         return {name: table.column(i).to_pylist() for i, name in enumerate(table.column_names)}
     except (OSError, ValueError, pa.ArrowException) as error:
         # pandas' parser errors are ValueErrors
-        raise UserError(
-            f"truth file {path.name!r} cannot be read: {error}", f"it must be a sound {suffix} file"
-        ) from error
+        raise UserError(f"truth file {path.name!r} cannot be read: {error}", f"it must be a sound {suffix} file") from error
 
 
 def _as_flag(value: object, line: int) -> bool:

@@ -45,9 +45,7 @@ def cleanlab_table(inspection: Inspection) -> tuple[pa.Table, dict[str, str]]:
         meaning[f"{issue}_score"] = f"low = bad; from {name}_score" if score is not None else "not scored"
         if issue == "label":
             columns["given_label"] = name_column(dataset.classes, dataset.labels)
-            columns["predicted_label"] = name_column(
-                dataset.classes, None if suggestions is None else suggestions.labels, n
-            )
+            columns["predicted_label"] = name_column(dataset.classes, None if suggestions is None else suggestions.labels, n)
     return pa.table(columns), meaning
 
 
@@ -63,9 +61,7 @@ def quality(score: Float32) -> Float32:
     return out
 
 
-def fiftyone_document(
-    inspection: Inspection, state: Mapping[str, Decision], paths: Sequence[str], seq: int | None
-) -> dict[str, Any]:
+def fiftyone_document(inspection: Inspection, state: Mapping[str, Decision], paths: Sequence[str], seq: int | None) -> dict[str, Any]:
     """Samples as `fiftyone.Dataset.from_json` reads them: absolute file path, labels, and verdict and action as tags."""
     label = "fiftyone.core.fields.EmbeddedDocumentField(fiftyone.core.labels.Classification)"
     # every field must be declared, or the import refuses the sample

@@ -102,16 +102,12 @@ def _scanned(facts: Mapping[str, Any]) -> str:
         "versions": ", ".join(f"{name} {number}" for name, number in known.items()),
     }
     notes = "".join(f"<li>{escape(note)}</li>" for note in facts["notes"])
-    return table_html(("", ""), ((escape(k), name_html(str(v))) for k, v in rows.items())) + (
-        f"<ul>{notes}</ul>" if notes else ""
-    )
+    return table_html(("", ""), ((escape(k), name_html(str(v))) for k, v in rows.items())) + (f"<ul>{notes}</ul>" if notes else "")
 
 
 def _counts(inspection: Inspection, facts: Mapping[str, Any]) -> str:
     counts, labels = facts["counts"], inspection.dataset.labels
-    suspicious = np.bincount(
-        labels[inspection.is_suspicious & (labels >= 0)], minlength=len(inspection.dataset.classes)
-    )
+    suspicious = np.bincount(labels[inspection.is_suspicious & (labels >= 0)], minlength=len(inspection.dataset.classes))
     of_class = dict(zip(inspection.dataset.classes, suspicious.tolist(), strict=True))
     classes = (
         (name_html(name), f"{counts['classes_before'][name]:,}", f"{of_class.get(name, 0):,}", f"{after:,}")

@@ -102,9 +102,7 @@ def scores_table(inspection: Inspection, state: Mapping[str, Decision]) -> pa.Ta
         "label": name_column(dataset.classes, dataset.labels),
         "split": text_column([split or None for split in dataset.splits]),
         "suspicion_score": float_column(inspection.suspicion, n),
-        "is_suspicious": pa.nulls(n, pa.bool_())
-        if inspection.suspicion is None
-        else pa.array(inspection.is_suspicious),
+        "is_suspicious": pa.nulls(n, pa.bool_()) if inspection.suspicion is None else pa.array(inspection.is_suspicious),
         "verdict": name_column(VERDICTS, inspection.verdicts, n),
         "suggested_label": name_column(dataset.classes, labels, n),
         "suggested_label_confidence": float_column(None if suggestions is None else suggestions.confidence, n),
@@ -174,9 +172,7 @@ def verdict_counts(inspection: Inspection) -> dict[str, int]:
     return {name: int((inspection.verdicts == i).sum()) for i, name in enumerate(VERDICTS)}
 
 
-def manifest_table(
-    inspection: Inspection, state: Mapping[str, Decision], plan: CleansedPlan, file_names: Sequence[str]
-) -> pa.Table:
+def manifest_table(inspection: Inspection, state: Mapping[str, Decision], plan: CleansedPlan, file_names: Sequence[str]) -> pa.Table:
     """The cleansed set, kept rows only: file_name, label (after), original_label, split, id, action.
 
     file_names: one for each kept row, in order, as a reader of the manifest must open them.
@@ -217,9 +213,7 @@ def text_column(values: Sequence[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:  # a lone surrogate, as names of files and notes may hold
-        return pa.array(
-            [None if v is None else v.encode("utf-8", "backslashreplace").decode("utf-8") for v in values], pa.string()
-        )
+        return pa.array([None if v is None else v.encode("utf-8", "backslashreplace").decode("utf-8") for v in values], pa.string())
 
 
 def name_column(names: Sequence[str], numbers: NDArray[Any] | None, n: int = 0) -> pa.Array:

@@ -105,9 +105,7 @@ def judge(labels: Int64, classes: int, shares: Shares) -> Judgement:
     confidence = np.where(suggested == labels, 1.0 - wrong, wrong * best_share / np.maximum(1.0 - own, 1e-9))
     confidence = np.where(labels == UNLABELLED, best_share, confidence)
     confidence[suggested == UNLABELLED] = np.nan
-    return Judgement(
-        Suggestions(suggested, np.clip(confidence, 0, 1).astype(np.float32)), np.clip(wrong, 0, 1).astype(np.float32), model
-    )
+    return Judgement(Suggestions(suggested, np.clip(confidence, 0, 1).astype(np.float32)), np.clip(wrong, 0, 1).astype(np.float32), model)
 
 
 def _margin(shares: Float32, given: Int64) -> NDArray[np.float64]:

@@ -46,9 +46,7 @@ class Vote:
         return own
 
 
-def class_shares(
-    neighbour_labels: NDArray[np.int64], similarity: Float32, classes: int, temperature: float
-) -> Float32:
+def class_shares(neighbour_labels: NDArray[np.int64], similarity: Float32, classes: int, temperature: float) -> Float32:
     """Vote shares from labels (m, k) and similarity (m, k), falling -> float32 (m, C)."""
     m, k = neighbour_labels.shape
     if k == 0 or classes == 0:
@@ -74,8 +72,5 @@ def vote(evidence: Evidence) -> Vote:
     rows = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), FIT_ROWS)).astype(np.int64))]
     neighbour_labels, similarity = evidence.labels[evidence.neighbours[rows]], evidence.similarity[rows]
     own = (np.arange(len(rows)), evidence.labels[rows])
-    likelihood = [
-        float(np.log(class_shares(neighbour_labels, similarity, len(evidence.classes), t)[own]).mean())
-        for t in TEMPERATURES
-    ]
+    likelihood = [float(np.log(class_shares(neighbour_labels, similarity, len(evidence.classes), t)[own]).mean()) for t in TEMPERATURES]
     return Vote(evidence, TEMPERATURES[int(np.argmax(likelihood))])

@@ -38,4 +38,20 @@ def __getattr__(name: str) -> Any:
 
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
-__all__ = ["SEVERAL", "TRIGGERS", "VICTIM_NAMES", "ProofFolder", "ProveOptions", "decisions_digest", "interval", "percent", "proof_line", "proof_text", "proofs_of", "prove", "usual_epochs", "with_interval"]
+
+__all__ = [
+    "SEVERAL",
+    "TRIGGERS",
+    "VICTIM_NAMES",
+    "ProofFolder",
+    "ProveOptions",
+    "decisions_digest",
+    "interval",
+    "percent",
+    "proof_line",
+    "proof_text",
+    "proofs_of",
+    "prove",
+    "usual_epochs",
+    "with_interval",
+]

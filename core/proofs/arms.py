@@ -37,9 +37,7 @@ class Arm:
         return h.hexdigest()
 
 
-def arms(
-    inspection: Inspection, people: Mapping[str, Decision], truth: Truth | None, kept_out: Bool
-) -> tuple[list[Arm], tuple[str, ...]]:
+def arms(inspection: Inspection, people: Mapping[str, Decision], truth: Truth | None, kept_out: Bool) -> tuple[list[Arm], tuple[str, ...]]:
     """(the sets in the order of ARMS, those that can be had; class names, new ones by reviewers behind the set's own).
 
     kept_out: bool (n,), rows that are in no set, since the victims are tested on them.
@@ -59,7 +57,11 @@ def arms(
         found.append(_arm("truth_removed", able & right, given, {"removed": int((~right & able).sum())}))
     for arm in found:
         if len(np.unique(arm.labels)) < 2:
-            raise UserError(f"too few images are left to train on ({arm.name.replace('_', ' ')})", "two classes or more", "give test images with --test SOURCE2")
+            raise UserError(
+                f"too few images are left to train on ({arm.name.replace('_', ' ')})",
+                "two classes or more",
+                "give test images with --test SOURCE2",
+            )
     return found, classes
 
 

@@ -155,9 +155,7 @@ def _target_name(dataset: Dataset, goals: Int64) -> str:
 # ---- by a finding
 
 
-def by_finding(
-    inspection: Inspection, pixels: UInt8, test: TestSet, test_pixels: UInt8, finding: Finding
-) -> Attacked | None:
+def by_finding(inspection: Inspection, pixels: UInt8, test: TestSet, test_pixels: UInt8, finding: Finding) -> Attacked | None:
     """A mined pattern put on test images, or carriers of it held back; None where neither can be had."""
     dataset = inspection.dataset
     if finding.label >= 0 and finding.kind in STAMPED:

@@ -1,13 +1,13 @@
 """A proof's folder: what is finished, what is going on, and the result; a proof that was stopped goes on from here.
 
-    proofs/<key>/
-      plan.json       arms, test images, trigger, victim, epochs; written once
-      runs/<arm>-<seed>.json   one finished victim
-      curves.json     the curves of every victim so far, also of the one at work
-      examples.npy    test images without and with the trigger
-      progress.json   how far it is
-      result.json     what the command says at the end
-    proofs/scan-<key of the scan>.json   the proofs that a scan has had, oldest first
+proofs/<key>/
+  plan.json       arms, test images, trigger, victim, epochs; written once
+  runs/<arm>-<seed>.json   one finished victim
+  curves.json     the curves of every victim so far, also of the one at work
+  examples.npy    test images without and with the trigger
+  progress.json   how far it is
+  result.json     what the command says at the end
+proofs/scan-<key of the scan>.json   the proofs that a scan has had, oldest first
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ProofFolder:
         return found if isinstance(found, dict) else None
 
     def curves(self) -> dict[str, Any]:
-        """"<arm>/<seed>" -> {"loss", "accuracy", "attack_success"}, one value an epoch."""
+        """ "<arm>/<seed>" -> {"loss", "accuracy", "attack_success"}, one value an epoch."""
         found = read_json(self.root / "curves.json")
         return found if isinstance(found, dict) else {}
 

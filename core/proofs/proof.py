@@ -50,9 +50,7 @@ class Case:
     key: str
 
 
-def prove(
-    scan: str, options: ProveOptions, workspace: Workspace, *, listener: Callable[[State], None] | None = None
-) -> dict[str, Any]:
+def prove(scan: str, options: ProveOptions, workspace: Workspace, *, listener: Callable[[State], None] | None = None) -> dict[str, Any]:
     """Train victims for the finished scan `scan` and return the result; finished victims are not trained again.
 
     Raises UserError for what the user can mend; a proof that stops, however it stops, goes on at the next call.
@@ -131,9 +129,7 @@ def _proved(case: Case, folder: ProofFolder, earlier: Sequence[ProofFolder], pro
     return result
 
 
-def _lesson(
-    case: Case, sets: list[Arm], pixels: UInt8, tested: tuple[UInt8, TestSet], attack: Attacked, classes: int
-) -> Lesson:
+def _lesson(case: Case, sets: list[Arm], pixels: UInt8, tested: tuple[UInt8, TestSet], attack: Attacked, classes: int) -> Lesson:
     test_pixels, test = tested
     assert case.options.victim is not None
     n = len(attack.goals)
@@ -183,9 +179,7 @@ def _different(sets: list[Arm]) -> dict[str, Arm]:
     return found
 
 
-def _plan(
-    case: Case, sets: list[Arm], classes: tuple[str, ...], test: TestSet, attack: Attacked, lesson: Lesson
-) -> dict[str, Any]:
+def _plan(case: Case, sets: list[Arm], classes: tuple[str, ...], test: TestSet, attack: Attacked, lesson: Lesson) -> dict[str, Any]:
     first = {digest: arm.name for digest, arm in _different(sets).items()}
     described = {
         arm.name: {**arm.facts, "same_as": None if first[arm.digest] == arm.name else first[arm.digest], "digest": arm.digest}

@@ -93,7 +93,11 @@ def other_test(inspection: Inspection, test: Dataset) -> TestSet:
     foreign = [test.classes[i] for i in present if test.classes[i] not in classes]
     if foreign:
         names = ", ".join(shown(name, 24) for name in classes[:8]) + (", …" if len(classes) > 8 else "")
-        raise UserError(f"--test has a class {shown(foreign[0], 40)} that the set has not", f"classes named as in the set: {names}", "give a test source of the same classes")
+        raise UserError(
+            f"--test has a class {shown(foreign[0], 40)} that the set has not",
+            f"classes named as in the set: {names}",
+            "give a test source of the same classes",
+        )
     number = {name: i for i, name in enumerate(classes)}
     fine = test.labels != UNLABELLED
     if test.truth is not None:

@@ -36,7 +36,9 @@ def proof_text(result: Mapping[str, Any]) -> str:
         if arm is not None:
             table.append([words, f"{arm['images']:,}", with_interval(arm, "accuracy"), with_interval(arm, "attack_success")])
     widths = [max(len(line[i]) for line in table) for i in range(4)]
-    lines = ["  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]) for line in table]
+    lines = [
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]) for line in table
+    ]
     decisions, seeds = result["decided"]["decisions"], len(result["as_given"]["seeds"])
     lines += [
         "",

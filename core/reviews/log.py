@@ -130,9 +130,7 @@ class Reviews:
         digests = checked_digests(dataset)
         last = LARGEST_INTEGER if upto is None else upto
         # "+" keeps SQLite off the index of data sets: following a long log reads its new end only
-        where = (
-            f" WHERE {'+' if after else ''}e.dataset IN ({_marks(digests)}) AND l.seq > ? AND l.seq <= ? ORDER BY l.seq"
-        )
+        where = f" WHERE {'+' if after else ''}e.dataset IN ({_marks(digests)}) AND l.seq > ? AND l.seq <= ? ORDER BY l.seq"
         with self._transaction(writes=False) as connection:
             return _decisions(connection, _SELECT + where, (*map(_stored, digests), after, last))
 
@@ -255,9 +253,7 @@ def _append_undo(
     return _append(connection, reviewer, (dataset, "undo", "", "", "", *sent, number), lines)
 
 
-def _standing(
-    connection: Connection, digests: tuple[str, ...], reviewer: str, event: str | None
-) -> tuple[int, str] | None:
+def _standing(connection: Connection, digests: tuple[str, ...], reviewer: str, event: str | None) -> tuple[int, str] | None:
     """(number, dataset) of the event to take back, or None if it, or all of them, are taken back already."""
     where = f"e.dataset IN ({_marks(digests)}) AND e.{'reviewer' if event is None else 'event'} = CAST(? AS TEXT)"
     values = (*map(_stored, digests), _stored(reviewer if event is None else event))

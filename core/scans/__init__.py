@@ -58,4 +58,28 @@ def __getattr__(name: str) -> Any:
 
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
 
-__all__ = ["NotShown", "ScanOptions", "attack_recipe", "cannot_embed", "inspection_of", "is_finished", "learn", "lineage", "moved", "newest_scan", "open_dataset", "readable", "scan", "scan_key", "shown_name", "source_of", "source_path", "summary", "summary_text", "truth_of", "vote_without", "votes_cheaply"]
+
+__all__ = [
+    "NotShown",
+    "ScanOptions",
+    "attack_recipe",
+    "cannot_embed",
+    "inspection_of",
+    "is_finished",
+    "learn",
+    "lineage",
+    "moved",
+    "newest_scan",
+    "open_dataset",
+    "readable",
+    "scan",
+    "scan_key",
+    "shown_name",
+    "source_of",
+    "source_path",
+    "summary",
+    "summary_text",
+    "truth_of",
+    "vote_without",
+    "votes_cheaply",
+]

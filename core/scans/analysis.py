@@ -111,9 +111,7 @@ def analyse(
     dirty = dirty_rows(mined.findings, len(labels))
     wrong, suggestions = _without_pattern(evidence, content, mined, dirty, device)
     fused = fuse(labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, duplicates=mined.duplicates)
-    return Analysis(
-        scores, fused.suspicion, fused.threshold, fused.verdicts, suggestions, mined.findings, fused.content, fused.artifact
-    )
+    return Analysis(scores, fused.suspicion, fused.threshold, fused.verdicts, suggestions, mined.findings, fused.content, fused.artifact)
 
 
 def trigger_score(findings: tuple[Finding, ...], labels: NDArray[np.int64]) -> Float32:
@@ -129,9 +127,7 @@ def trigger_score(findings: tuple[Finding, ...], labels: NDArray[np.int64]) -> F
     return found
 
 
-def _without_pattern(
-    evidence: Evidence, content: Content, mined: Mined, dirty: Bool, device: str = "cpu"
-) -> tuple[Float32, Suggestions]:
+def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: Bool, device: str = "cpu") -> tuple[Float32, Suggestions]:
     """P(label wrong) and suggestions once it is known who carries a pattern.
 
     Carriers of wrong labels have no vote, and the others are judged anew without them: many wrong labels in one class make an

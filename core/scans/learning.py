@@ -24,9 +24,7 @@ PARTS = 10_000
 WRITE_SECONDS = 1.0
 
 
-def learn(
-    dataset: Dataset, model: Any, workspace: Workspace, progress: Progress, file: Path | None, *, together: bool = False
-) -> None:
+def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress, file: Path | None, *, together: bool = False) -> None:
     """Bind `model` to the set and let it learn, unless the workspace holds what it learned before.
 
     Progress is stage "train". `file` gets the curve and the latest figures as JSON, for whoever watches; None writes nothing.

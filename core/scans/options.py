@@ -40,7 +40,9 @@ class ScanOptions:
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed = {self.seed} cannot be", "a whole number from 0 to 4294967295")
         if self.embeddings is not None and self.embedder != "precomputed":
-            raise UserError(f"--embeddings does not go with embedder '{self.embedder}'", "it is for embedder 'precomputed'", "leave one of the two out")
+            raise UserError(
+                f"--embeddings does not go with embedder '{self.embedder}'", "it is for embedder 'precomputed'", "leave one of the two out"
+            )
         if self.weights is not None and not embedder.trained:
             named = ", ".join(name for name, entry in EMBEDDERS.items() if entry.trained)
             raise UserError(f"--weights does not go with embedder '{self.embedder}'", f"it is for {named}", "leave it out")
@@ -78,9 +80,7 @@ class ScanOptions:
 
     def settings(self) -> Settings:
         """The part of the options that an embedder is loaded with."""
-        return Settings(
-            self.device, self.weights, self.embeddings, self.seed, self.backbone, self.epochs, self.minutes, self.batch
-        )
+        return Settings(self.device, self.weights, self.embeddings, self.seed, self.backbone, self.epochs, self.minutes, self.batch)
 
 
 def _file_digest(option: str, file: str) -> str:

@@ -84,9 +84,7 @@ def is_finished(workspace: Workspace, key: str) -> bool:
     return (workspace.scan_dir(key) / "map.json").exists()
 
 
-def scan(
-    spec: str, options: ScanOptions, workspace: Workspace, *, listener: Callable[[State], None] | None = None
-) -> str:
+def scan(spec: str, options: ScanOptions, workspace: Workspace, *, listener: Callable[[State], None] | None = None) -> str:
     """Inspect `spec` and return the scan's key; what the workspace holds already is not computed again.
 
     Raises UserError for what the user can mend; a scan that stops, however it stops, goes on at the next call.

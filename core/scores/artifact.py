@@ -75,5 +75,8 @@ OTHER_SCORES: dict[str, tuple[str, str]] = {
         "How far does the embedding move when the image is told in black and white dots alone?",
         "large patches and strong overlays, which outlive the dots",
     ),
-    "trigger": ("How strongly does the image carry a pattern that predicts its label?", "patterns on very few images, and triggers made of ordinary content"),
+    "trigger": (
+        "How strongly does the image carry a pattern that predicts its label?",
+        "patterns on very few images, and triggers made of ordinary content",
+    ),
 }

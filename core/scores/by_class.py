@@ -50,9 +50,7 @@ def above_class(values: Float32, labels: Int64, classes: int) -> Float32:
     return found
 
 
-def scored_by_class(
-    probe: Probed, labels: Int64, classes: int, score: Callable[[Float64], Float64], *, fewest: int
-) -> Float32:
+def scored_by_class(probe: Probed, labels: Int64, classes: int, score: Callable[[Float64], Float64], *, fewest: int) -> Float32:
     """`score` (features (m, d) -> (m,)) applied to each class of at least `fewest` rows, float32 (n,), else NaN."""
     found = np.full(len(labels), np.nan, dtype=np.float32)
     for _, rows in class_rows(probe, labels, classes):

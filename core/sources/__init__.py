@@ -26,9 +26,7 @@ _PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".joblib", ".npy", ".ckp
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".gz", ".7z")
 
 
-def open_source(
-    spec: str | Path, *, allow_outside: bool = False, digests: DigestCache | None = None
-) -> Dataset:
+def open_source(spec: str | Path, *, allow_outside: bool = False, digests: DigestCache | None = None) -> Dataset:
     """The Dataset at `spec`, a path or "demo" (a folder of that name is "./demo"); images are not decoded.
 
     allow_outside: links and table entries may name files outside the source. digests: remembers what was

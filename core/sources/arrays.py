@@ -76,9 +76,7 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int,
             shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(file)
         start = file.tell()
     if dtype.hasobject:
-        raise UserError(
-            f"the array {shown(info.filename)} holds Python objects", "numbers or texts", "save it without objects"
-        )
+        raise UserError(f"the array {shown(info.filename)} holds Python objects", "numbers or texts", "save it without objects")
     if math.prod(shape) * dtype.itemsize + start != info.file_size:
         raise ValueError(f"the array {shown(info.filename)} is not as long as its header says")
     return shape, is_fortran, dtype, start

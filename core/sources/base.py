@@ -142,9 +142,7 @@ def split_in(name: str) -> str:
     return next((word for word in words if word in SPLIT_NAMES), "")
 
 
-def read_truth_table(
-    path: Path, ids: Sequence[str], classes: Sequence[str], labels: Int64 | None = None
-) -> Truth:
+def read_truth_table(path: Path, ids: Sequence[str], classes: Sequence[str], labels: Int64 | None = None) -> Truth:
     """Truth of the rows `ids`, read from a Parquet table with the columns id, is_poisoned, original_label.
 
     Original labels are class names, or whole numbers that index `classes`; a class that is not there any
@@ -184,7 +182,5 @@ def _truth_columns(path: Path) -> tuple[list[str], list[tuple[bool, Any]]]:
     if not all(flag in (0, 1) for flag in poisoned):
         raise UserError(f"is_poisoned in the truth table {shown(path.name)} is not true or false everywhere", allowed)
     if not all(original is None or isinstance(original, (str, int)) for original in originals):
-        raise UserError(
-            f"original_label in the truth table {shown(path.name)} is no class", "class names or whole numbers"
-        )
+        raise UserError(f"original_label in the truth table {shown(path.name)} is no class", "class names or whole numbers")
     return ids, [(bool(flag), original) for flag, original in zip(poisoned, originals, strict=True)]

@@ -97,11 +97,7 @@ def open_cifar(path: Path, options: Options) -> Dataset:
         labels_by_name(values, classes),
         classes,
         np.concatenate([_digests(file, part, options) for file, part in zip(files, pixels, strict=True)]),
-        [
-            "test" if file.name.startswith("test") else "train"
-            for file, part in zip(files, pixels, strict=True)
-            for _ in range(len(part))
-        ],
+        ["test" if file.name.startswith("test") else "train" for file, part in zip(files, pixels, strict=True) for _ in range(len(part))],
     )
     return build(path.name, rows, _doors(pixels), skipped)
 

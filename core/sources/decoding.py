@@ -28,9 +28,7 @@ _REFUSED_FORMATS = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"})
 _COMMON_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 # Images to people, but not to Pillow; they are named in the list of skipped files instead of being passed over.
-UNSUPPORTED_SUFFIXES = frozenset(
-    {".svg", ".svgz", ".heic", ".heif", ".jxl", ".eps", ".ps", ".wmf", ".emf", ".cr2", ".nef", ".arw", ".dng"}
-)
+UNSUPPORTED_SUFFIXES = frozenset({".svg", ".svgz", ".heic", ".heif", ".jxl", ".eps", ".ps", ".wmf", ".emf", ".cr2", ".nef", ".arw", ".dng"})
 # What Pillow raises on hostile files, as found in its plugins; each becomes a reason, none is passed over.
 _PILLOW_ERRORS = (
     OSError,

@@ -55,9 +55,7 @@ def list_files(
 
 
 class _Walk:
-    def __init__(
-        self, root: Path, options: Options, wanted: Callable[[str], str | None], depth: int | None
-    ) -> None:
+    def __init__(self, root: Path, options: Options, wanted: Callable[[str], str | None], depth: int | None) -> None:
         self.root, self.options, self.wanted, self.depth = root, options, wanted, depth
         self.files: list[tuple[str, Path]] = []
         self.skipped: list[Skipped] = []

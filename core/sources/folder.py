@@ -17,7 +17,7 @@ TRUTH_FILE = "truth.parquet"
 
 
 def wanted_image(name: str) -> str | None:
-    """"" for a file name that an image has, a reason for kinds that cannot be decoded, None for other files."""
+    """ "" for a file name that an image has, a reason for kinds that cannot be decoded, None for other files."""
     suffix = splitext(name)[1].lower()
     if suffix in image_suffixes():
         return ""

@@ -36,9 +36,7 @@ class _Reading:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def open_parquet(
-    files: Sequence[tuple[str, Path]], left_out: Sequence[Skipped], name: str, options: Options
-) -> Dataset:
+def open_parquet(files: Sequence[tuple[str, Path]], left_out: Sequence[Skipped], name: str, options: Options) -> Dataset:
     """Dataset of (name, place) Parquet files with encoded images, and what was left out; ids are "file name#row".
 
     The image column is told by the schema's notes, its type, or its name; so is the label. Images that are

@@ -35,9 +35,7 @@ def read_columns(path: Path) -> Columns:
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(
-            f"{shown(path.name)} cannot be read as Parquet: {str(error)[:80]}", "a whole Parquet file"
-        ) from error
+        raise UserError(f"{shown(path.name)} cannot be read as Parquet: {str(error)[:80]}", "a whole Parquet file") from error
     features = _features(schema)
     image = _image_column(schema, features)
     label, classes = _label_column(schema, features)

@@ -35,9 +35,7 @@ class _Sample:
     labels: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def open_webdataset(
-    files: Sequence[tuple[str, Path]], left_out: Sequence[Skipped], name: str, options: Options
-) -> Dataset:
+def open_webdataset(files: Sequence[tuple[str, Path]], left_out: Sequence[Skipped], name: str, options: Options) -> Dataset:
     """Dataset of (name, place) tar shards: ids "shard#key", labels from .cls, .json or .txt; raises UserError.
 
     Texts in .txt count as labels only where at least half of them repeat another; else they are captions.
@@ -88,9 +86,7 @@ def _index(shard: str, path: Path, skipped: list[Skipped]) -> list[_Sample]:
             _file(samples.setdefault(key, _Sample(key)), kind.lower(), (member.offset_data, member.size))
     except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError, MemoryError) as error:
         if not samples:
-            raise UserError(
-                f"{shown(shard)} cannot be read as a tar file: {str(error)[:80]}", "an uncompressed tar file"
-            ) from error
+            raise UserError(f"{shown(shard)} cannot be read as a tar file: {str(error)[:80]}", "an uncompressed tar file") from error
         skipped.append(Skipped(safe_text(shard), f"the shard is cut or broken after {len(samples)} samples"))
     return [sample for sample in samples.values() if sample.image is not None]
 

@@ -40,9 +40,7 @@ def working_side(dataset: Dataset) -> int:
     return 64 if np.median([min(size) for size in sizes]) >= MOST_SIDE else 32
 
 
-def working_pixels(
-    dataset: Dataset, side: int | None = None, *, progress: Callable[[int, int], None] | None = None
-) -> UInt8:
+def working_pixels(dataset: Dataset, side: int | None = None, *, progress: Callable[[int, int], None] | None = None) -> UInt8:
     """uint8 (n, side, side, 3): every image, resized where it is of another size; grey where it cannot be read now."""
     side = working_side(dataset) if side is None else side
     pixels = np.empty((len(dataset), side, side, 3), dtype=np.uint8)

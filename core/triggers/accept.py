@@ -165,9 +165,7 @@ def likeness(vectors: torch.Tensor) -> float:
     return (float(vectors.sum(0).square().sum()) - m) / (m * (m - 1)) if m > 1 else 0.0
 
 
-def content_shares(
-    vectors: Float32, labels: Int64, classes: int, rows: Int64, without: Int64, device: torch.device
-) -> Float32:
+def content_shares(vectors: Float32, labels: Int64, classes: int, rows: Int64, without: Int64, device: torch.device) -> Float32:
     """What `rows` are by content when `without` (and unlabelled rows) may not vote: class shares (m, C).
 
     Rows with one pattern are each other's neighbours in an embedding that sees it; asking only rows that do not carry

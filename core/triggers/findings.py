@@ -68,9 +68,7 @@ def _joined(material: Material, spaces: dict[str, Space], taken: list[Candidate]
     return made
 
 
-def _scores_of_all(
-    material: Material, spaces: dict[str, Space], groups: list[list[Candidate]]
-) -> list[tuple[Float32, Float32 | None]]:
+def _scores_of_all(material: Material, spaces: dict[str, Space], groups: list[list[Candidate]]) -> list[tuple[Float32, Float32 | None]]:
     """Scores and calms of every row for each group: where a row took part in the search, it had no part in its direction."""
     if not groups:
         return []

@@ -74,9 +74,7 @@ def alone(candidate: Candidate, sample: Tensor) -> Joint:
     return Joint({candidate.space: direction}, {candidate.space: Scale.of(sample @ direction)}, one, same)
 
 
-def scores_of(
-    pixels: UInt8, spaces: dict[str, Space], ways: list[Joint], device: torch.device
-) -> list[tuple[Float32, Float32 | None]]:
+def scores_of(pixels: UInt8, spaces: dict[str, Space], ways: list[Joint], device: torch.device) -> list[tuple[Float32, Float32 | None]]:
     """(scores, calms) of every row, float32 (n,), by each way; every image is looked at once in each space that is asked."""
     asked = {name for way in ways for name in way.directions}
 

@@ -88,9 +88,7 @@ def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within:
         directions = [_direction(half, w, centre) for half, w in zip(halves, weights, strict=True)]
         measured = [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)]
         # what the first half's direction measured are the second half's rows
-        weights = [
-            torch.sigmoid((s - limit - 0.5) * 3) * m for (s, _, limit), m in zip(measured[::-1], most, strict=True)
-        ]
+        weights = [torch.sigmoid((s - limit - 0.5) * 3) * m for (s, _, limit), m in zip(measured[::-1], most, strict=True)]
         for k, name in enumerate(names):
             found[k].insert(0, _result(name, turn, directions, measured, k))
     return found

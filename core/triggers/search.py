@@ -75,19 +75,14 @@ def _candidates(material: Material, spaces: dict[str, Space], progress: Progress
     return found
 
 
-def _of_class(
-    material: Material, space: Space, label: int, rest: torch.Tensor, rest_waves: torch.Tensor | None
-) -> list[Candidate]:
+def _of_class(material: Material, space: Space, label: int, rest: torch.Tensor, rest_waves: torch.Tensor | None) -> list[Candidate]:
     rows = material.draw(np.flatnonzero(material.inside(label)), MOST_CLASS)
     group = space.of(material.pixels, rows)
     weights, names = [torch.ones(len(rows), device=group.device)], ["all"]
     if label != EVERY and material.doubted[rows].sum() >= 3:
         weights.append(torch.from_numpy(material.doubted[rows]).float().to(group.device))
         names.append("doubted")
-    if rest_waves is None:
-        more = tail_seeds(group, rest)
-    else:
-        more = wave_seeds(waves(material.pixels, rows, material.device), rest_waves)
+    more = tail_seeds(group, rest) if rest_waves is None else wave_seeds(waves(material.pixels, rows, material.device), rest_waves)
     weights, names = weights + more[0], names + more[1]
     usual = likeness(coarse(material.pixels, rows[:: max(1, len(rows) // 500)], material.device))
     found = []

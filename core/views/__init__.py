@@ -5,4 +5,18 @@ from .halftone import halftone
 from .marks import boxes, heat_over, outlined
 from .occlusion import Occlusion, cover, occlusion
 
-__all__ = ["Occlusion", "View", "boxes", "cover", "difference", "fine_detail", "halftone", "heat_over", "high_pass", "occlusion", "outlined", "reduced", "spectrum"]
+__all__ = [
+    "Occlusion",
+    "View",
+    "boxes",
+    "cover",
+    "difference",
+    "fine_detail",
+    "halftone",
+    "heat_over",
+    "high_pass",
+    "occlusion",
+    "outlined",
+    "reduced",
+    "spectrum",
+]

@@ -89,9 +89,7 @@ def cosine_distance(many: NDArray[Any], one: NDArray[Any]) -> Float32:
     return np.asarray(np.clip(1 - same, 0, 2), dtype=np.float32)
 
 
-def _spread(
-    values: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64], patch: int, shape: tuple[int, ...]
-) -> Float32:
+def _spread(values: NDArray[Any], rows: NDArray[np.int64], columns: NDArray[np.int64], patch: int, shape: tuple[int, ...]) -> Float32:
     total, count = np.zeros(shape), np.zeros(shape)
     for a, top in enumerate(rows):
         for b, left in enumerate(columns):

@@ -96,9 +96,7 @@ def _evidence(dataset: Dataset, xy: np.ndarray, k: int) -> Evidence:
         neighbours = np.argsort(away, axis=1)[:, :k]
         similarity = np.exp(-np.take_along_axis(away, neighbours, axis=1))
     vectors = np.ones((n, 1), dtype=np.float32)
-    return Evidence(
-        dataset.labels, dataset.classes, vectors, neighbours.astype(np.int32), similarity.astype(np.float32)
-    )
+    return Evidence(dataset.labels, dataset.classes, vectors, neighbours.astype(np.int32), similarity.astype(np.float32))
 
 
 def _findings(n: int, wrong: np.ndarray) -> tuple[Finding, ...]:

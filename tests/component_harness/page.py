@@ -49,7 +49,15 @@ match query.get("show", "scatter"):
         about = selection(inspection, rows)
         nonce = drawn["nonce"] if drawn else None
         grid(
-            inspection, rows, key="grid", writer=writer, page_size=20, threshold_at=about["threshold_at"], heading=about["heading"], empty="nothing drawn", follow=Follow(nonce)
+            inspection,
+            rows,
+            key="grid",
+            writer=writer,
+            page_size=20,
+            threshold_at=about["threshold_at"],
+            heading=about["heading"],
+            empty="nothing drawn",
+            follow=Follow(nonce),
         )
         st.text(f"python has {rows[:20].tolist()} of {len(rows)}")
     case "queue":

@@ -151,7 +151,9 @@ def test_shares_sum_to_one_and_the_temperature_is_the_likeliest() -> None:
     shares = chosen.shares(np.arange(len(given)))
     np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-5)
     assert shares.min() >= FLOOR / 6 * 0.999
-    likelihood = {t: sum(math.log(1 - _disagreement(given, row, t)) for row in range(len(given)) if given.labels[row] >= 0) for t in TEMPERATURES}
+    likelihood = {
+        t: sum(math.log(1 - _disagreement(given, row, t)) for row in range(len(given)) if given.labels[row] >= 0) for t in TEMPERATURES
+    }
     assert chosen.temperature == max(likelihood, key=lambda t: likelihood[t])
 
 

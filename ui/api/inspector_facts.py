@@ -15,10 +15,20 @@ from ui.words import VERDICT_WORDS as VERDICT_NAMES
 
 # the three that are no single score: name -> (words, what it asks, what it cannot see)
 FUSED = {
-    "suspicion": ("Suspicion", "All evidence together: how likely is it that this image should not be used as it is labelled?", "what no score sees"),
+    "suspicion": (
+        "Suspicion",
+        "All evidence together: how likely is it that this image should not be used as it is labelled?",
+        "what no score sees",
+    ),
     "content": ("Content contradicts label", "How likely does what the image shows contradict its label?", "poison whose label is right"),
-    "artifact": ("Artifact explains label", "How likely is the label explained by something that is no content?", "label mistakes; weak patterns of one image only"),
+    "artifact": (
+        "Artifact explains label",
+        "How likely is the label explained by something that is no content?",
+        "label mistakes; weak patterns of one image only",
+    ),
 }
+
+
 def inspector_item(inspection: Inspection, row: int, decision: Decision | None = None) -> dict[str, Any]:
     """All that the inspector shows about `row`, ready for JSON: the queue's item, and more.
 
@@ -95,5 +105,3 @@ def notes(inspection: Inspection) -> list[str]:
 
 def _rounded(value: float) -> float | None:
     return round(value, 4) if np.isfinite(value) else None
-
-

@@ -45,10 +45,7 @@ class Way:
 
 def view_png(inspection: Inspection, row: int, name: str) -> tuple[bytes, str]:
     """(PNG, line in words) of the view `name` of `row`. Raises NotShown, KeyError for an unknown name, UnreadableImage."""
-    if name.startswith(PATTERN):
-        shown = _pattern(inspection, row, name.removeprefix(PATTERN))
-    else:
-        shown = WAYS[name].draw(inspection, row)
+    shown = _pattern(inspection, row, name.removeprefix(PATTERN)) if name.startswith(PATTERN) else WAYS[name].draw(inspection, row)
     return png(Image.fromarray(shown.picture)), shown.said
 
 
@@ -118,7 +115,9 @@ def _halftone_words(inspection: Inspection, row: int) -> str:
         return "Only full and empty dots are left of each colour."
     # the score is 1 − cosine of the image's and the halftone's features
     cosine = 1 - float(score[row])
-    return f"To the embedder it is alike by {cosine:.2f} (cosine, 1 = same); it shifts further than {percentile(score, row):.1f} % of the set."
+    return (
+        f"To the embedder it is alike by {cosine:.2f} (cosine, 1 = same); it shifts further than {percentile(score, row):.1f} % of the set."
+    )
 
 
 def _difference(inspection: Inspection, row: int) -> Shown:
@@ -150,9 +149,16 @@ def _occlusion(inspection: Inspection, row: int) -> Shown:
     how = f"{found.distances.size} places of {found.patch} × {found.patch} pixels, on the {w} × {h} pixels that the embedder takes"
     if most < NOTHING_MOVES:
         return Shown(picture, f"Covering moves the embedding nowhere ({how}).")
-    times = f" (cosine distance {most:.2g}, {most / typical:.1f} times the typical place's)" if typical > 0 else f" (cosine distance {most:.2g})"
+    times = (
+        f" (cosine distance {most:.2g}, {most / typical:.1f} times the typical place's)"
+        if typical > 0
+        else f" (cosine distance {most:.2g})"
+    )
     flat = " No place stands out." if typical > 0 and most < STANDS_OUT * typical else ""
-    return Shown(picture, f"Amber: covering here moves the embedding most{times}.{flat} A cover takes the colour around it, and may draw an edge of its own in an empty place. {how[0].upper()}{how[1:]}.")
+    return Shown(
+        picture,
+        f"Amber: covering here moves the embedding most{times}.{flat} A cover takes the colour around it, and may draw an edge of its own in an empty place. {how[0].upper()}{how[1:]}.",
+    )
 
 
 def _vote(inspection: Inspection, row: int) -> Shown:
@@ -181,12 +187,19 @@ WAYS: dict[str, Way] = {
         "Coarse shapes lie in the middle, fine ones at the rim. Look for single bright dots away from the middle: a pattern that repeats.",
         _spectrum,
     ),
-    "halftone": Way("As printed dots", "The subject survives, faint detail does not. Look for a label that only makes sense in the original.", _halftone),
+    "halftone": Way(
+        "As printed dots", "The subject survives, faint detail does not. Look for a label that only makes sense in the original.", _halftone
+    ),
     "difference": Way(
-        "Against its neighbours", "Look for a sharp shape that they do not have. Broad light and dark areas are ordinary differences.", _difference
+        "Against its neighbours",
+        "Look for a sharp shape that they do not have. Broad light and dark areas are ordinary differences.",
+        _difference,
     ),
     "occlusion": Way(
-        "What the embedder looks at", "Look for a hot spot beside the object: the embedder should look at the object itself.", _occlusion, slow=True
+        "What the embedder looks at",
+        "Look for a hot spot beside the object: the embedder should look at the object itself.",
+        _occlusion,
+        slow=True,
     ),
     "vote": Way(
         "What speaks for the label",
@@ -216,7 +229,9 @@ def region_of(finding: Finding, row: int) -> tuple[np.ndarray, str]:
     h, w = region.shape
     at = np.flatnonzero(finding.rows == row)
     if finding.kind in SHAPELESS:
-        return np.zeros((h, w), dtype=bool), "This trigger has no fixed shape to outline; it shows in fine detail, here and all over the image."
+        return np.zeros(
+            (h, w), dtype=bool
+        ), "This trigger has no fixed shape to outline; it shows in fine detail, here and all over the image."
     if len(finding.places):
         if not len(at):
             return np.zeros((h, w), dtype=bool), "The pattern moves from image to image; its place in this one is not known."

@@ -76,9 +76,7 @@ def candidates(inspection: Inspection, row: int) -> list[dict[str, Any]]:
         return []
     votes = np.bincount(np.maximum(labels, 0), weights=weights, minlength=len(evidence.classes))
     best = np.argsort(-votes, kind="stable")[:MOST_CANDIDATES]
-    return [
-        {"label": evidence.classes[c], "share": round(float(votes[c] / weights.sum()), 4)} for c in best if votes[c] > 0
-    ]
+    return [{"label": evidence.classes[c], "share": round(float(votes[c] / weights.sum()), 4)} for c in best if votes[c] > 0]
 
 
 def reasons(inspection: Inspection, row: int) -> list[str]:

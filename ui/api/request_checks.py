@@ -102,7 +102,9 @@ def posted_polygon(body: dict[str, Any]) -> list[list[float]]:
     if (
         not isinstance(corners, list)
         or not 3 <= len(corners) <= MOST_CORNERS
-        or not all(isinstance(c, list) and len(c) == 2 and all(type(v) in (int, float) and abs(v) <= MOST_COORDINATE for v in c) for c in corners)
+        or not all(
+            isinstance(c, list) and len(c) == 2 and all(type(v) in (int, float) and abs(v) <= MOST_COORDINATE for v in c) for c in corners
+        )
     ):
         raise Refusal(400, f"polygon must be 3 to {MOST_CORNERS} corners, each two numbers of at most {MOST_COORDINATE}")
     return corners
@@ -135,9 +137,13 @@ def posted_decision(body: dict[str, Any], rows: list[int], inspection: Inspectio
     label, labels = body.get("label", ""), _posted_labels(body, rows, inspection, none=each)
     named = label != ""
     unknown = named and label not in inspection.dataset.classes
-    fits = [bool(name) for name in labels] == [a == "relabel" for a in actions] if each else (actions[0] == "relabel") == bool(named or labels)
+    fits = (
+        [bool(name) for name in labels] == [a == "relabel" for a in actions] if each else (actions[0] == "relabel") == bool(named or labels)
+    )
     if (named and labels) or not fits or unknown:
-        raise Refusal(400, "label must be a class of this data set for relabel (or labels one for each row), and empty for any other action")
+        raise Refusal(
+            400, "label must be a class of this data set for relabel (or labels one for each row), and empty for any other action"
+        )
     return PostedDecision(actions if each else actions[0], label, labels)
 
 

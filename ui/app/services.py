@@ -211,7 +211,19 @@ class AppServices:
             state = self.proof_state(key)
             if state is not None and state.state == "running":
                 return
-            command = [sys.executable, "-m", "core", "prove", "--workspace", str(self.workspace.root), "--scan", key, "--seeds", str(seeds), "--json"]
+            command = [
+                sys.executable,
+                "-m",
+                "core",
+                "prove",
+                "--workspace",
+                str(self.workspace.root),
+                "--scan",
+                key,
+                "--seeds",
+                str(seeds),
+                "--json",
+            ]
             command += ["--allow-outside"] if source.allow_outside else []
             self._proofs[key] = _started([*command, "--", source.identity])
 
@@ -245,7 +257,9 @@ class AppServices:
 
 def _started(command: Sequence[str]) -> _Job:
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+    )
     return _Job(process, errors)
 
 

@@ -41,9 +41,7 @@ def reading(inspection: Inspection, kind: str) -> str:
             f"Of the {top:,} images that one detector finds worst, the share that the other finds among its {top:,} worst too: 100 % is the same images, "
             f"about {100 * chance:.0f} % is what two detectors without anything in common would share by chance."
         )
-    return (
-        "Rank correlation (Spearman) over all images: +1 means that both put all images in the same order, 0 that their orders have nothing in common, −1 that one reverses the other."
-    )
+    return "Rank correlation (Spearman) over all images: +1 means that both put all images in the same order, 0 that their orders have nothing in common, −1 that one reverses the other."
 
 
 def agreement_figure(inspection: Inspection, kind: str, *, dark: bool = False) -> go.Figure:
@@ -61,7 +59,9 @@ def agreement_figure(inspection: Inspection, kind: str, *, dark: bool = False) -
     )  # fmt: skip
     for i, j in np.argwhere(np.isfinite(values)):
         value = float(values[i, j])
-        figure.add_annotation(x=names[j], y=names[i], text=_said(value, kind), showarrow=False, font={"size": 12, "color": _ink(value, dark)})
+        figure.add_annotation(
+            x=names[j], y=names[i], text=_said(value, kind), showarrow=False, font={"size": 12, "color": _ink(value, dark)}
+        )
     plain = {"showgrid": False, "zeroline": False, "ticks": "", "tickfont": {"color": INK["dark" if dark else "light"][1]}}
     figure.update_yaxes(**plain, autorange="reversed")
     figure.update_xaxes(**plain, side="top", tickangle=-35 if len(names) > 5 else 0)
@@ -73,7 +73,11 @@ def _said(value: float, kind: str) -> str:
     if not np.isfinite(value):
         return ""
     # minus sign as people write it
-    return f"{int(100 * value + 1e-6)} %" if kind == TOP else f"{value:+.2f}".replace("-", "−").replace("+0.00", "0.00").replace("−0.00", "0.00")
+    return (
+        f"{int(100 * value + 1e-6)} %"
+        if kind == TOP
+        else f"{value:+.2f}".replace("-", "−").replace("+0.00", "0.00").replace("−0.00", "0.00")
+    )
 
 
 def _mixed(value: float, dark: bool) -> tuple[float, ...]:

@@ -94,7 +94,13 @@ def fallback_map(inspection: Inspection) -> go.Figure:
         if len(of):
             points = inspection.xy[of]
             figure.add_scatter(
-                x=points[:, 0], y=points[:, 1], mode="markers", name=VERDICT_WORDS[verdict], customdata=of, marker={"size": 5}, hovertemplate="image %{customdata}<extra></extra>"
+                x=points[:, 0],
+                y=points[:, 1],
+                mode="markers",
+                name=VERDICT_WORDS[verdict],
+                customdata=of,
+                marker={"size": 5},
+                hovertemplate="image %{customdata}<extra></extra>",
             )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")

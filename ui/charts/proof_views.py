@@ -68,7 +68,15 @@ def rows_in_words(result: Mapping[str, Any]) -> list[dict[str, str]]:
     for name, words in ARM_WORDS.items():
         arm = result[name]
         if arm is None:
-            rows.append({"Training set": words, "Images": "–", "Accuracy": "truth is not known", "Attack success": "–", "What it is": ARM_HELP[name]})
+            rows.append(
+                {
+                    "Training set": words,
+                    "Images": "–",
+                    "Accuracy": "truth is not known",
+                    "Attack success": "–",
+                    "What it is": ARM_HELP[name],
+                }
+            )
             continue
         help_ = ARM_HELP[name]
         if name == "decided" and not arm["decisions"]:

@@ -177,7 +177,9 @@ def rows_in_region(quadrant: Quadrant, region: str) -> Rows:
 # ---- the chart -----------------------------------------------------------------------------------
 
 
-def quadrant_figure(inspection: Inspection, *, region: str = "", focus: int | None = None, dark: bool = False, hand: str = "select") -> go.Figure:
+def quadrant_figure(
+    inspection: Inspection, *, region: str = "", focus: int | None = None, dark: bool = False, hand: str = "select"
+) -> go.Figure:
     """Points by verdict, the four corners named and counted; `region` and the image `focus` are marked.
 
     hand: what the mouse does, "select" (box), "lasso" or "pan"; Streamlit lets a click choose a point only in "pan".
@@ -193,7 +195,12 @@ def quadrant_figure(inspection: Inspection, *, region: str = "", focus: int | No
         if len(of):
             # what is outside the region is dimmed, as Plotly does while a hand draws
             chosen = np.flatnonzero(inside[of]).tolist() if region else None
-            marker = {"size": 5 if number == 0 else 7, "color": shade[number], "symbol": SYMBOLS[number], "opacity": 0.55 if number == 0 else 0.85}
+            marker = {
+                "size": 5 if number == 0 else 7,
+                "color": shade[number],
+                "symbol": SYMBOLS[number],
+                "opacity": 0.55 if number == 0 else 0.85,
+            }
             figure.add_scatter(
                 x=quadrant.places[of, 0], y=quadrant.places[of, 1], mode="markers", name=VERDICT_WORDS[verdict], marker=marker,
                 customdata=of, selectedpoints=chosen, unselected={"marker": {"opacity": 0.18}},
@@ -259,9 +266,23 @@ def _marks(figure: go.Figure, quadrant: Quadrant, region: str, focus: int | None
 
 def _axes(figure: go.Figure, hand: str, strong: str, soft: str, dark: bool) -> None:
     at = _stretch(np.array(_TICKS)).tolist()
-    axis = {"tickvals": at, "ticktext": [f"{100 * t:g} %" for t in _TICKS], "zeroline": False, "showgrid": False, "tickfont": {"color": soft}}
-    figure.update_xaxes(**axis, range=[-_EDGE, _EDGE], title={"text": "chance that the content contradicts the label", "font": {"color": soft}, "standoff": 6})
-    figure.update_yaxes(**axis, range=[-_EDGE - _STRIP, _EDGE + _STRIP], title={"text": "chance that an artifact explains the label", "font": {"color": soft}})
+    axis = {
+        "tickvals": at,
+        "ticktext": [f"{100 * t:g} %" for t in _TICKS],
+        "zeroline": False,
+        "showgrid": False,
+        "tickfont": {"color": soft},
+    }
+    figure.update_xaxes(
+        **axis,
+        range=[-_EDGE, _EDGE],
+        title={"text": "chance that the content contradicts the label", "font": {"color": soft}, "standoff": 6},
+    )
+    figure.update_yaxes(
+        **axis,
+        range=[-_EDGE - _STRIP, _EDGE + _STRIP],
+        title={"text": "chance that an artifact explains the label", "font": {"color": soft}},
+    )
     figure.update_layout(
         height=HEIGHT, margin={"l": 10, "r": 10, "t": 26, "b": 10}, dragmode=hand, hovermode="closest",
         legend={"orientation": "h", "yanchor": "top", "y": -0.13, "x": 0, "font": {"color": soft}}, hoverlabel={"align": "left", "bgcolor": "#1c222b" if dark else "#ffffff", "font": {"color": strong}},

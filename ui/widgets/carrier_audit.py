@@ -46,7 +46,9 @@ def carrier_audit(
         mark=finding.trigger_id,
         rows=finding.rows,
         drawn=drawn,
-        shown=[{"question": ["Is this image poisoned?"], "facts": _facts(inspection, row), "why": [], "shift": shift} for row, shift in shown],
+        shown=[
+            {"question": ["Is this image poisoned?"], "facts": _facts(inspection, row), "why": [], "shift": shift} for row, shift in shown
+        ],
         actions=actions(inspection, finding),
         words=CARRIERS,
         marked=marking(finding),
@@ -66,7 +68,11 @@ def _facts(inspection: Inspection, row: int) -> Parts:
     labelled: Parts = ["labelled ", {"name": "nothing" if given == UNLABELLED else names[given]}]
     if suggested == UNLABELLED:
         return [*labelled, " · its content suggests no label"]
-    return [*labelled, " · its content agrees"] if suggested == given else [*labelled, " · its content looks like ", {"name": names[suggested]}]
+    return (
+        [*labelled, " · its content agrees"]
+        if suggested == given
+        else [*labelled, " · its content looks like ", {"name": names[suggested]}]
+    )
 
 
 def suggestion(inspection: Inspection, row: int) -> int:

@@ -116,8 +116,13 @@ def proposal_group(inspection: Inspection, made: Proposals, percent: int) -> Aud
 
 def _said(inspection: Inspection, made: Proposals, row: int) -> dict[str, Any]:
     names, relabel = inspection.dataset.classes, made.actions[row] == RELABEL
-    given, suggested = int(inspection.dataset.labels[row]), UNLABELLED if inspection.suggestions is None else int(inspection.suggestions.labels[row])
-    question: Parts = ["Should this image be labelled ", {"name": names[int(made.labels[row])]}, "?"] if relabel else ["Should this image be left out?"]
+    given, suggested = (
+        int(inspection.dataset.labels[row]),
+        UNLABELLED if inspection.suggestions is None else int(inspection.suggestions.labels[row]),
+    )
+    question: Parts = (
+        ["Should this image be labelled ", {"name": names[int(made.labels[row])]}, "?"] if relabel else ["Should this image be left out?"]
+    )
     facts: Parts = ["now labelled ", {"name": "nothing" if given == UNLABELLED else names[given]}]
     if not relabel and suggested not in (UNLABELLED, given):
         facts += [" · its content looks like ", {"name": names[suggested]}]

@@ -44,7 +44,7 @@ _evidence = st.components.v2.component("taster_evidence", **widget_source("share
 
 
 def class_words(inspection: Inspection, finding: Finding) -> str:
-    """"class 7", or "many classes"; escaped."""
+    """ "class 7", or "many classes"; escaped."""
     return "many classes" if finding.label < 0 else f"class {plain(inspection.dataset.classes[finding.label])}"
 
 
@@ -118,12 +118,18 @@ def score_histogram(finding: Finding) -> go.Figure:
     low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 1.0)
     edges = np.linspace(low, max(high, low + 1e-6), _BINS + 1)
     figure = go.Figure()
-    groups = (("without it", scores[rest], CALM), ("covers", scores[finding.covers], _AMBER), ("judged poisoned", scores[finding.rows], LOUD))
+    groups = (
+        ("without it", scores[rest], CALM),
+        ("covers", scores[finding.covers], _AMBER),
+        ("judged poisoned", scores[finding.rows], LOUD),
+    )
     for name, values, colour in groups:
         if len(values):
             _add_bars(figure, name, values[np.isfinite(values)], edges, colour)
     if np.isfinite(finding.threshold):
-        figure.add_vline(x=finding.threshold, line_dash="dash", line_width=1, line_color=_LINE, annotation_text="threshold", annotation_position="top")
+        figure.add_vline(
+            x=finding.threshold, line_dash="dash", line_width=1, line_color=_LINE, annotation_text="threshold", annotation_position="top"
+        )
     figure.update_yaxes(type="log", title="images", dtick=1, range=[-0.3, np.log10(max(len(scores), 1)) + 0.1])
     figure.update_xaxes(title="how strongly an image carries the pattern")
     figure.update_layout(barmode="overlay", bargap=0.04, height=340, margin={"l": 10, "r": 10, "t": 56, "b": 10})
@@ -194,7 +200,11 @@ def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
         ("carriers", "Mean carrier", f"Mean of {len(carriers):,} of the {len(finding.rows):,} carriers."),
         ("others", "Mean of the others", f"Mean of {len(others):,} {rest}."),
         ("difference", "Their difference", "Mean carrier minus the others, on grey."),
-        ("departure", "Where it departs", f"Carriers against their class: red lighter, blue darker; strongest {_deepest(finding):.0f} standard errors."),
+        (
+            "departure",
+            "Where it departs",
+            f"Carriers against their class: red lighter, blue darker; strongest {_deepest(finding):.0f} standard errors.",
+        ),
     ]
     return _named_figures(inspection, finding, words)
 
@@ -210,7 +220,11 @@ def _shapeless_figures(inspection: Inspection, finding: Finding, compared: int, 
         ("carriers", "Mean carrier", f"Mean of up to {MOST_AVERAGED} carriers: the trigger has no fixed shape that would stand out here."),
         ("others", "Mean of the others", f"Mean of {compared:,} {rest}."),
         ("difference", "Their difference", "Mean carrier minus the others, on grey."),
-        ("departure", "How sure", f"Fine detail of carriers against like images: red more, blue less; strongest {_deepest(finding):.0f} standard errors."),
+        (
+            "departure",
+            "How sure",
+            f"Fine detail of carriers against like images: red more, blue less; strongest {_deepest(finding):.0f} standard errors.",
+        ),
     ]
     return _named_figures(inspection, finding, words)
 

@@ -120,4 +120,3 @@ def _opponent(x: torch.Tensor) -> torch.Tensor:
     """(B, 3, s, s) -> lightness, red–green, yellow–blue as (B, 3, s·s)."""
     r, g, b = x.flatten(2).unbind(1)
     return torch.stack([(r + g + b) / 3, r - g, (r + g) / 2 - b], 1)
-

@@ -88,7 +88,9 @@ def build_tower(state: dict[str, torch.Tensor], family: Family, origin: str) -> 
 
 def _fitted(tower: VisionTransformer, sizes: Sizes, family: Family) -> tuple[VisionTransformer, Sizes]:
     if family.crop and family.crop % sizes.patch:
-        raise UserError(f"patches of {sizes.patch} pixels do not tile {family.crop} pixels", f"a {family.title} tower with patches of 14 pixels")
+        raise UserError(
+            f"patches of {sizes.patch} pixels do not tile {family.crop} pixels", f"a {family.title} tower with patches of 14 pixels"
+        )
     grid = family.crop // sizes.patch if family.crop else sizes.grid
     positions = resized_positions(tower.pos_embed, grid, family.offset)
     tower.pos_embed = torch.nn.Parameter(positions, requires_grad=False)
@@ -117,7 +119,9 @@ def _sizes(state: dict[str, torch.Tensor], family: Family, origin: str) -> Sizes
     )
     if not _possible(found):
         described = ", ".join(f"{name} {value}" for name, value in vars(found).items())
-        raise UserError(f"the weights in '{origin}' describe a tower that cannot be ({described})", f"a {family.title} tower with heads of 64 numbers")
+        raise UserError(
+            f"the weights in '{origin}' describe a tower that cannot be ({described})", f"a {family.title} tower with heads of 64 numbers"
+        )
     return found
 
 
@@ -127,9 +131,7 @@ def _possible(sizes: Sizes) -> bool:
     return within and sizes.width % HEAD_WIDTH == 0 and weights <= MOST_WEIGHTS and sizes.grid * sizes.patch <= LONGEST_SIDE
 
 
-def _matched(
-    tower: VisionTransformer, state: dict[str, torch.Tensor], family: Family, origin: str
-) -> dict[str, torch.Tensor]:
+def _matched(tower: VisionTransformer, state: dict[str, torch.Tensor], family: Family, origin: str) -> dict[str, torch.Tensor]:
     """Our name -> float32 tensor, every one of them; anything else under the prefix is refused."""
     found, wrong, known = {}, [], set(family.ignored)
     for own, parameter in tower.state_dict().items():

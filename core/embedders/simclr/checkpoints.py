@@ -33,7 +33,9 @@ def save_tensors(path: Path, state: dict[str, Any]) -> None:
         os.replace(partial, path)
     except OSError as error:
         raise UserError(
-            f"'{path}' cannot be written ({error.strerror})", "a disk with room that you may write to", "run the same command again: it goes on from the last checkpoint"
+            f"'{path}' cannot be written ({error.strerror})",
+            "a disk with room that you may write to",
+            "run the same command again: it goes on from the last checkpoint",
         ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -78,7 +78,9 @@ Agreement = Callable[[Float32, Int64], float]
 class Training:
     """One run, or one process's part of it."""
 
-    def __init__(self, plan: Plan, images: UInt8, folder: Path, device: str, hear: Hear, agreement: Agreement, *, together: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, images: UInt8, folder: Path, device: str, hear: Hear, agreement: Agreement, *, together: bool = False
+    ) -> None:
         self.plan, self.folder, self.hear, self.agreement = plan, folder, hear, agreement
         self.rank, self.world = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE")) if together else (0, 1)
         self.device = torch.device(device)
@@ -160,7 +162,10 @@ class Training:
         except Exception as error:  # noqa: BLE001 - compilers fail in many ways
             # none of them matters; memory is seen to later, step by step
             if not out_of_memory(error):
-                compiled, self.note = plain, f"the network could not be compiled ({type(error).__name__}); it runs slower, with the same result"
+                compiled, self.note = (
+                    plain,
+                    f"the network could not be compiled ({type(error).__name__}); it runs slower, with the same result",
+                )
             torch.cuda.empty_cache()
         plain.load_state_dict(before)
         plain.zero_grad(set_to_none=True)
@@ -188,7 +193,9 @@ class Training:
             if not out_of_memory(error):
                 raise
             raise UserError(
-                f"memory runs out at {self.batch} images a batch", "a batch that fits this machine", f"--batch {max(8, self.batch * self.world // 2)}"
+                f"memory runs out at {self.batch} images a batch",
+                "a batch that fits this machine",
+                f"--batch {max(8, self.batch * self.world // 2)}",
             ) from error
 
     def _loss(self, forward: nn.Module, views: torch.Tensor, share: float) -> torch.Tensor:
@@ -230,7 +237,9 @@ class Training:
     def _tell(self, loss: float, speed: float) -> None:
         if self.rank == 0:
             known = self.curve[-1]["agreement"] if self.curve else float("nan")
-            self.hear(Told(min(self._share_local(), 1.0), self.step // self.steps_an_epoch, loss, speed, self._left_local(), known, self.note))
+            self.hear(
+                Told(min(self._share_local(), 1.0), self.step // self.steps_an_epoch, loss, speed, self._left_local(), known, self.note)
+            )
 
     def _share_local(self) -> float:
         # telling must not wait for other processes

@@ -85,7 +85,8 @@ class FeatureLearner:
 
     def _raw(self, images: UInt8) -> Tensor:
         parts = [
-            self.gradients.features(list(images[s : s + PIECE]), np.arange(len(images[s : s + PIECE]))) for s in range(0, len(images), PIECE)
+            self.gradients.features(list(images[s : s + PIECE]), np.arange(len(images[s : s + PIECE])))
+            for s in range(0, len(images), PIECE)
         ]
         return torch.from_numpy(np.concatenate(parts))
 
@@ -249,4 +250,3 @@ def _steady_axes(own: Tensor, views: Tensor) -> Tensor:
     # variance along each axis is its ratio; this leaves ratio^(1 − 2·POWER), relative to the steadiest
     scaled: Tensor = axes * (ratio / ratio[0]) ** -POWER / ratio[0].sqrt()
     return scaled.float()
-

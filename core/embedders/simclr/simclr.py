@@ -51,7 +51,9 @@ def resolved(settings: Settings) -> dict[str, str]:
     if backbone == "auto":
         backbone = "resnet18" if on_gpu else FEATURES
     if backbone == FEATURES and settings.batch:
-        raise UserError("--batch does not go with the backbone 'features'", "it has one of its own", "leave it out, or choose another --backbone")
+        raise UserError(
+            "--batch does not go with the backbone 'features'", "it has one of its own", "leave it out, or choose another --backbone"
+        )
     batch = FEATURES_BATCH if backbone == FEATURES else settings.batch or (1024 if on_gpu else 256)
     epochs = 0 if settings.minutes else settings.epochs or EPOCHS.get(backbone, USUAL_EPOCHS)
     return {"backbone": backbone, "epochs": str(epochs), "minutes": f"{settings.minutes:g}", "batch": str(batch)}
@@ -64,9 +66,7 @@ class Simclr:
         self.device = pick_device(settings.device)
         chosen = resolved(settings)
         self.batch_size = 1024 if self.device == "cuda" else 256
-        self.plan = Plan(
-            chosen["backbone"], 32, settings.seed, int(chosen["epochs"]), float(chosen["minutes"]), int(chosen["batch"])
-        )
+        self.plan = Plan(chosen["backbone"], 32, settings.seed, int(chosen["epochs"]), float(chosen["minutes"]), int(chosen["batch"]))
         self.key = ""
         self.embed_rows: Callable[[UInt8], Float32] | None = None
 
@@ -91,9 +91,7 @@ class Simclr:
         self._take(state)
         return True
 
-    def learn(
-        self, images: UInt8, folder: Path, hear: Hear, agreement: Agreement, *, together: bool = False
-    ) -> list[dict[str, float]]:
+    def learn(self, images: UInt8, folder: Path, hear: Hear, agreement: Agreement, *, together: bool = False) -> list[dict[str, float]]:
         """Learn from images uint8 (n, s, s, 3), onward from what `folder` holds; returns the curve.
 
         hear: told how far it is.  agreement: (features of some rows, those rows) -> share that their nearest neighbours
@@ -108,7 +106,9 @@ class Simclr:
             from .feature_learning import FeatureLearner
 
             if together:
-                raise UserError("the backbone 'features' learns in one process", "small, resnet18 or resnet50", "choose one with --backbone")
+                raise UserError(
+                    "the backbone 'features' learns in one process", "small, resnet18 or resnet50", "choose one with --backbone"
+                )
             learner = FeatureLearner(self.plan, self.device)
             curve, result = learner.learn(images, folder, hear, agreement), learner.state
         else:

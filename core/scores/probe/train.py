@@ -145,9 +145,7 @@ class _Run:
         self.targets = torch.from_numpy(np.maximum(self.labels, 0)).to(self.device)
         self.precision = half_precision(self.device)
 
-    def train(
-        self, network: Network, rows: Int64, epochs: int, generator: torch.Generator, early: Float32 | None = None
-    ) -> None:
+    def train(self, network: Network, rows: Int64, epochs: int, generator: torch.Generator, early: Float32 | None = None) -> None:
         """Trains on `rows`; their loss after the first epoch goes into `early` (n,), where it is asked for."""
         steps = _steps(len(rows), epochs)
         optimiser = torch.optim.SGD(network.parameters(), lr=PEAK_RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
