@@ -19,9 +19,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from core.scans.pipeline import ScanOptions, scan
 from core.workspace.workspace import Workspace
-from tests.app_server import running_app
-from tests.component_harness.browser import ARGS
-from tests.component_harness.hands import CHROMIUM, READY
+from tests.support.app_server import running_app
+from tests.support.component_harness.browser import ARGS
+from tests.support.component_harness.hands import CHROMIUM, READY
 
 # milliseconds from the last mark of a name to the first gallery painted after it
 PAINTED_AFTER = """(name) => {

@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 
-from tests.component_harness.hands import CHROMIUM
+from tests.support.component_harness.hands import CHROMIUM
 
 
 def pytest_configure(config: pytest.Config) -> None:

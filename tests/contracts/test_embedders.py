@@ -12,10 +12,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from attack_toys import make_dataset
-from core_toys import draw
 from PIL import Image
-from tower_toys import clip_state, dinov2_state
 
 from core.embedders import EMBEDDERS, find_embedder
 from core.embedders.base import Model, Settings, pick_device
@@ -25,6 +22,9 @@ from core.scans.learning import learn
 from core.types import Dataset
 from core.workspace.progress import Progress
 from core.workspace.workspace import Workspace
+from tests.support.attack_toys import make_dataset
+from tests.support.core_toys import draw
+from tests.support.tower_toys import clip_state, dinov2_state
 
 WIDTHS = {"resnet18": 512, "resnet50": 2048, "convnext_tiny": 768}
 # small towers: width of the class token, or of CLIP's projection

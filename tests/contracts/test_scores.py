@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from core_toys import auroc, clusters, evidence, flipped, permuted, unit
 
 from core.neighbours.vote import FLOOR, TEMPERATURES, vote
 from core.scores import SCORES
 from core.types import UNLABELLED, Evidence
+from tests.support.core_toys import auroc, clusters, evidence, flipped, permuted, unit
 
 LABEL_SCORES = ("knn_disagreement", "label_distance_ratio")
 

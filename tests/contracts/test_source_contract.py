@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -12,12 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from source_files import ALWAYS_LABELLED, CLASSES, KINDS, LABELS, Builder, FileCache, draw
-
 from core.sources import SOURCES, open_source, source_identity
 from core.types import Skipped
+from tests.support.source_files import ALWAYS_LABELLED, CLASSES, KINDS, LABELS, Builder, FileCache, draw
 
 
 @pytest.fixture(params=sorted(KINDS))
