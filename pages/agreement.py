@@ -141,7 +141,7 @@ def _in_region(inspection, quadrant, region: str) -> np.ndarray:
 
 
 def _worst_first(inspection, rows: np.ndarray) -> np.ndarray:
-    return rows[np.argsort(-np.asarray(inspection.suspicion)[rows], kind="stable")]
+    return inspection.ranked(rows)
 
 
 def _selected(inspection, view: dict[str, str], rows: np.ndarray) -> None:

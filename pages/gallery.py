@@ -46,7 +46,7 @@ def _rows(inspection, choice: int, score: str, show: str) -> np.ndarray:
     rows = np.flatnonzero(wanted)
     column = inspection.suspicion if score == "suspicion" else inspection.scores[score]
     # NaN (not scorable) goes last
-    return rows[np.argsort(-np.nan_to_num(np.asarray(column)[rows], nan=-np.inf), kind="stable")]
+    return inspection.ranked(rows, column)
 
 
 def _asked(inspection, choices: list[int], scores: list[str]) -> None:

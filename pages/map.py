@@ -51,7 +51,7 @@ def _map(inspection) -> None:
     state = scatter(inspection, key=widget, color_by="suspicion", selection=kept, height=560, on_selection=drawn)
     if state.no_webgl:
         found, nonce = _without_webgl(inspection), None
-        rows = found[np.argsort(-inspection.suspicion[found], kind="stable")]
+        rows = inspection.ranked(found)
     else:
         polygon, nonce = (kept["polygon"], kept["nonce"]) if kept else ([], None)
         rows = selected_rows(inspection, polygon)

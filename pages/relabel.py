@@ -37,7 +37,7 @@ def _by_harm(inspection) -> np.ndarray:
         sure = np.full(len(inspection.dataset), np.nan, np.float32) if made is None else made.confidence
         first = review_order(inspection, sure, _undecided(inspection)).rows
         rest = np.setdiff1d(np.flatnonzero(inspection.is_suspicious), first)
-        kept[inspection.key] = np.concatenate([first, rest[np.argsort(-inspection.suspicion[rest], kind="stable")]])
+        kept[inspection.key] = np.concatenate([first, inspection.ranked(rest)])
     return kept[inspection.key]
 
 
@@ -51,7 +51,7 @@ def _rows(inspection, choice: int, which: str) -> np.ndarray:
     elif which in VERDICT_OF:
         wanted &= inspection.verdicts == VERDICT_OF[which]
     rows = np.flatnonzero(wanted)
-    return rows[np.argsort(-inspection.suspicion[rows], kind="stable")]
+    return inspection.ranked(rows)
 
 
 def _asked(classes: int) -> None:

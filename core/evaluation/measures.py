@@ -30,11 +30,10 @@ def read_truth(path: Path, dataset: Dataset) -> Truth:
             f"truth file {path.name!r} has the columns {', '.join(table) or '(none)'}",
             "it needs id and is_poisoned, original_label, or both",
         )
-    row_of = {image_id: row for row, image_id in enumerate(dataset.ids)}
     ids = [str(value) for value in table["id"]]
     if len(set(ids)) != len(ids):
         raise UserError(f"truth file {path.name!r} names an image twice", "each id may occur once")
-    known = [(line, row_of[image_id]) for line, image_id in enumerate(ids) if image_id in row_of]
+    known = [(line, row) for line, row in enumerate(dataset.rows_of(ids).tolist()) if row >= 0]
     if not known:
         raise UserError(
             f"truth file {path.name!r} names no image of this data set",

@@ -154,7 +154,7 @@ def _suspects(inspection: Inspection, state: Mapping[str, Decision]) -> str:
     if inspection.suspicion is None or not inspection.is_suspicious.any():
         return "<p>No image lies at or above the threshold.</p>"
     rows = np.flatnonzero(inspection.is_suspicious)
-    rows = rows[np.argsort(-inspection.suspicion[rows], kind="stable")]
+    rows = inspection.ranked(rows)
     table = scores_table(inspection, state).take(rows[:SUSPECTS]).to_pylist()
     cards = "".join(_card(inspection, row, facts) for row, facts in zip(rows[:SUSPECTS].tolist(), table, strict=True))
     return f'<p>{len(table):,} of {len(rows):,} suspicious images.</p><div class="cards">{cards}</div>'

@@ -54,7 +54,8 @@ def decided_rows(inspection: Inspection, state: Mapping[str, Decision]) -> list[
     """(row, decision) by row; decisions on images that this data set does not hold are left out."""
     if not state:
         return []
-    return [(row, state[name]) for row, name in enumerate(inspection.dataset.ids) if name in state]
+    rows = {name: row for name in state if (row := inspection.dataset.row_of(name)) is not None}
+    return [(row, state[name]) for name, row in sorted(rows.items(), key=lambda pair: pair[1])]
 
 
 def cleansed_plan(inspection: Inspection, state: Mapping[str, Decision]) -> CleansedPlan:

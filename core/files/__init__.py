@@ -5,5 +5,16 @@ Every writer of the house goes through here. Nothing here knows what is in a fil
 
 from .atomic import read_array, read_json, remove_temporaries, write_array, write_json
 from .digests import FileDigests
+from .regular import check_regular, open_regular, read_regular
 
-__all__ = ["FileDigests", "read_array", "read_json", "remove_temporaries", "write_array", "write_json"]
+__all__ = [
+    "FileDigests",
+    "check_regular",
+    "open_regular",
+    "read_array",
+    "read_json",
+    "read_regular",
+    "remove_temporaries",
+    "write_array",
+    "write_json",
+]

@@ -53,7 +53,7 @@ class DecisionFeed:
 
     def __init__(self, inspection: Inspection, lineage: Sequence[str], reviews: Reviews) -> None:
         self._reviews, self._lineage = reviews, tuple(lineage)
-        self._row_of = {image_id: row for row, image_id in enumerate(inspection.dataset.ids)}
+        self._dataset = inspection.dataset
         # per row, the decisions that nobody took back, oldest first: taking back the last brings the one before back
         self._standing: dict[int, tuple[Decision, ...]] = {}
         self._touched: list[tuple[int, int]] = []
@@ -73,7 +73,7 @@ class DecisionFeed:
 
     def _take(self, line: Decision) -> None:
         self._head = max(self._head, line.seq)
-        row = self._row_of.get(line.image_id)
+        row = self._dataset.row_of(line.image_id)
         # an image of an earlier state of the source, which this one does not hold
         if row is None:
             return
@@ -99,7 +99,7 @@ class DecisionFeed:
     def of_lines(self, lines: Iterable[Decision]) -> dict[str, Any]:
         """The same for the images of `lines`, which were just written."""
         self.refresh()
-        rows = [self._row_of[line.image_id] for line in lines if line.image_id in self._row_of]
+        rows = [row for line in lines if (row := self._dataset.row_of(line.image_id)) is not None]
         with self._lock:
             return {"head": self._head, "changes": self._states(rows)}
 

@@ -98,7 +98,6 @@ class _Pixels:
         self._source, self._rows, self._folder, self._reopen = source, rows, folder, reopen
         self._lock = threading.Lock()
         self._opened: Dataset | None = None
-        self._row_of: dict[str, int] | None = None
 
     def load(self, row: int) -> Image.Image:
         """RGB image of the scan's `row`; UnreadableImage where it is gone or has changed since the scan."""
@@ -114,9 +113,9 @@ class _Pixels:
         with self._lock:
             if self._opened is None:
                 self._open()
-        assert self._opened is not None and self._row_of is not None
+        assert self._opened is not None
         name = self._rows["ids"][row]
-        there = self._row_of.get(name)
+        there = self._opened.row_of(name)
         if there is None:
             raise UnreadableImage("the image is no longer in its source")
         if self._opened.image_digests[there].tobytes() != self._digests[row].tobytes():
@@ -128,7 +127,6 @@ class _Pixels:
             self._opened = self._reopen(self._source)
         except UserError as error:
             raise UnreadableImage(f"the source cannot be opened: {error.what}") from error
-        self._row_of = {name: row for row, name in enumerate(self._opened.ids)}
         self._digests = np.array(read_array(self._folder / "image_digests.npy"))
 
 
@@ -139,12 +137,12 @@ def truth_of(dataset: Dataset, source: Dataset) -> Truth | None:
     """
     if source.truth is None:
         return None
-    row_of = {name: row for row, name in enumerate(source.ids)}
-    gone = [name for name in dataset.ids if name not in row_of]
+    rows = source.rows_of(dataset.ids)
+    gone = [name for name, row in zip(dataset.ids, rows, strict=True) if row < 0]
     if gone:
         raise UserError(
             f"{len(gone):,} images of the scan are no longer in its source, first '{gone[0]}'",
             "a source as it was scanned",
             "scan it again, then evaluate",
         )
-    return source.truth.select(np.array([row_of[name] for name in dataset.ids], dtype=np.int64))
+    return source.truth.select(rows)

@@ -148,8 +148,7 @@ class Stages:
         ids = read_json(self.folder / "rows.json")["ids"]
         if len(ids) == len(self.dataset):
             return self.dataset
-        row_of = {name: row for row, name in enumerate(self.dataset.ids)}
-        return self.dataset.select(np.array([row_of[name] for name in ids], dtype=np.int64))
+        return self.dataset.select(self.dataset.rows_of(ids))
 
     def _halftone_shift(self, pixels: UInt8, device: str) -> Float32 | None:
         """How far each image moves when it is halftoned; None where embedding everything twice more would take too long."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,18 @@ class Dataset:
     def raw(self, row: int) -> tuple[bytes, str]:
         """(encoded bytes, suffix) of `row`, as stored where the source stores files."""
         return self.encoded(self._source_row(row))
+
+    @cached_property
+    def _row_by_id(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.ids)}
+
+    def row_of(self, image_id: str) -> int | None:
+        """The row of `image_id`, None where the set has no such image."""
+        return self._row_by_id.get(image_id)
+
+    def rows_of(self, image_ids: Iterable[str]) -> Int64:
+        """int64 (m,), the row of each id, −1 where the set has no such image."""
+        return np.array([self._row_by_id.get(name, -1) for name in image_ids], dtype=np.int64)
 
     def _source_row(self, row: int) -> int:
         return int(row) if self.source_rows is None else int(self.source_rows[row])

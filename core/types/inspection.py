@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Bool, Float32
+from .arrays import Bool, Float32, Int64
 from .dataset import Dataset
 from .evidence import Evidence, Suggestions
 from .finding import Finding
@@ -63,3 +63,11 @@ class Inspection:
         if self.suspicion is None:
             return np.zeros(len(self.dataset), dtype=bool)
         return np.asarray(self.suspicion >= self.threshold)
+
+    def ranked(self, rows: Int64 | None = None, by: Float32 | None = None) -> Int64:
+        """`rows` (default: all) by falling suspicion, or by falling `by` (n,); not scorable last, ties in the order given."""
+        chosen = np.arange(len(self.dataset)) if rows is None else rows
+        column = self.suspicion if by is None else by
+        if column is None:
+            return chosen
+        return chosen[np.argsort(-np.nan_to_num(column[chosen], nan=-np.inf), kind="stable")]

@@ -70,7 +70,7 @@ def selected_rows(inspection: Inspection, polygon: Sequence[Sequence[float]]) ->
     if inspection.suspicion is None:
         return rows
     # NaN (not scorable) goes last
-    return rows[np.argsort(-np.nan_to_num(inspection.suspicion[rows], nan=-np.inf), kind="stable")]
+    return inspection.ranked(rows)
 
 
 def selection(inspection: Inspection, rows: Int64) -> dict[str, Any]:
