@@ -189,9 +189,9 @@ class Bench:
     def quality(self, made: Path) -> dict[str, Any]:
         """What the newest scan's embedding and proposals are worth, by the truth."""
         from core.cleansing.rule import EXCLUDE, KEEP, RELABEL, propose
-        from core.scans.folder import truth_of
         from core.scans.learning import agreement
         from core.scans.pipeline import inspection_of, newest_scan, open_dataset
+        from core.scans.stored import truth_of
         from core.workspace.workspace import Workspace
 
         workspace = Workspace(self.out / "workspace")

@@ -74,10 +74,10 @@ def _content_only(evidence: Evidence, clock: StageClock) -> SimpleNamespace:
     from core.labels.fuse import fuse
     from core.labels.label_model import judge
     from core.neighbours.vote import vote
-    from core.scores import SCORES
+    from core.scores import SCORES, by_need
 
     clock.stage("scores")
-    scores = {name: score.function(evidence) for name, score in SCORES.items()}
+    scores = {name: score.function(evidence) for name, score in by_need(SCORES, "evidence").items()}
     judged = judge(evidence.labels, len(evidence.classes), vote(evidence).shares)
     fused = fuse(evidence.labels, len(evidence.classes), judged.wrong, scores)
     return SimpleNamespace(
@@ -94,11 +94,12 @@ def _content_only(evidence: Evidence, clock: StageClock) -> SimpleNamespace:
 
 def _without_probe() -> None:
     """Leave the probe and the scores that read it out of this process; the verdict rests on content and patterns alone."""
-    import core.scores.artifact
     import core.scores.probe.train
+    from core.scores import SCORES, by_need
 
     core.scores.probe.train.train_probe = lambda *given, **named: None  # type: ignore[assignment, misc]
-    core.scores.artifact.ARTIFACT_SCORES.clear()
+    for name in by_need(SCORES, "probe"):
+        del SCORES[name]
 
 
 class Clean:

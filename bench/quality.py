@@ -25,7 +25,7 @@ from core.labels.label_model import judge
 from core.neighbours.graph import nearest
 from core.neighbours.vote import vote
 from core.scans.pipeline import open_dataset
-from core.scores import SCORES
+from core.scores import SCORES, by_need
 from core.types import Dataset, Evidence
 
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.01)
@@ -55,7 +55,7 @@ class Inspector:
         vectors = self.model.finish([raw[s : s + 4096] for s in range(0, len(raw), 4096)], len(raw))
         neighbours, similarity = nearest(vectors, 50)
         evidence = Evidence(dataset.labels, dataset.classes, vectors, neighbours, similarity)
-        scores = {name: score.function(evidence) for name, score in SCORES.items()}
+        scores = {name: score.function(evidence) for name, score in by_need(SCORES, "evidence").items()}
         judged = judge(dataset.labels, len(dataset.classes), vote(evidence).shares)
         fused = fuse(dataset.labels, len(dataset.classes), judged.wrong, scores)
         suspicious = fused.suspicion >= fused.threshold

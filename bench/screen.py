@@ -17,7 +17,8 @@ from pathlib import Path
 from common import data_folder, keep
 from playwright.sync_api import Page, sync_playwright
 
-from core.scans.pipeline import ScanOptions, scan
+from core.scans.options import ScanOptions
+from core.scans.pipeline import scan
 from core.workspace.workspace import Workspace
 from tests.support.app_server import running_app
 from tests.support.component_harness.browser import ARGS

@@ -4,12 +4,12 @@ import numpy as np
 import streamlit as st
 
 from core.types import UNLABELLED
+from ui.api.reasons import detector_words
 from ui.api.sprites import register_rows
 from ui.app.services import services
 from ui.empty import need
 from ui.state import asked_view, remember_view, writer
 from ui.widgets.components import grid
-from ui.words import SCORE_WORDS
 
 PAGE_TILES = 200
 ALL, NONE = -2, UNLABELLED
@@ -94,7 +94,7 @@ def _choose(inspection) -> tuple[int, str, str]:
         "Sorted by",
         scores,
         index=scores.index(score0) if score0 in scores else 0,
-        format_func=lambda s: SCORE_WORDS.get(s, s),
+        format_func=detector_words,
         on_change=_list_anew,
     )
     if "gallery_show" not in st.session_state:

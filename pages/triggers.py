@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from core.workspace import alive, read_progress
+from core.scans import folder_of
+from core.workspace import alive
 from ui.app.services import services
 from ui.empty import need
 from ui.navigation import link
@@ -18,7 +19,7 @@ PAGE_TILES = 100
 
 
 def _still_at_work(inspection) -> bool:
-    state = read_progress(services().workspace.scan_dir(inspection.key) / "progress.json")
+    state = folder_of(services().workspace, inspection.key).progress()
     return state is not None and state.state == "running" and alive(state.pid)
 
 

@@ -21,21 +21,6 @@ KIND_WORDS = {
     "resampling": "traces of bending or resizing",
     "texture": "added noise or fine texture",
 }
-SCORE_WORDS = {
-    "suspicion": "suspicion",
-    "knn_disagreement": "neighbours disagree",
-    "label_distance_ratio": "closer to another label",
-    "outlier": "out of place",
-    "near_duplicate": "near duplicate",
-    "early_learning": "learnt early",
-    "learnability": "easy to learn",
-    "spectral_signature": "stands out in its class",
-    "activation_clustering": "small group in its class",
-    "scan": "two kinds in its class",
-    "spectre": "stands out, evened out",
-    "halftone_shift": "hangs on fine detail",
-    "trigger": "carries a pattern",
-}
 
 
 def plain(text: str, most: int = 60) -> str:

@@ -12,7 +12,7 @@ from ..workspace import Workspace, default_workspace
 from .progress_line import ProgressLine
 
 if TYPE_CHECKING:
-    from ..scans import ScanOptions
+    pass
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -24,27 +24,20 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
-    """SOURCE and --allow-outside."""
+    """SOURCE."""
     parser.add_argument("source", metavar="SOURCE", help="folder, .parquet, .csv, .jsonl, .tar, .npz, CIFAR folder, or demo")
+
+
+def add_allow_outside(parser: argparse.ArgumentParser) -> None:
+    """--allow-outside, for commands that take no other option of a scan."""
     parser.add_argument("--allow-outside", action="store_true", help="let a manifest or link reach outside its own folder")
 
 
 def add_scan_options(parser: argparse.ArgumentParser) -> None:
     """What a person may choose about a scan."""
-    parser.add_argument(
-        "--embedder", default=None, metavar="NAME", help="default gradients, or precomputed with --embeddings; see: python -m core info"
-    )
-    parser.add_argument("--k", type=int, default=50, help="neighbours per image (default 50)")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--weights", metavar="FILE", help="local weights for an embedder that has trained ones: .safetensors, or a .pth state dict"
-    )
-    parser.add_argument("--backbone", default="auto", help="simclr: auto, features (CPU default), small, resnet18 (GPU default), resnet50")
-    parser.add_argument("--epochs", type=int, default=0, metavar="N", help="simclr: passes over the set (default: the embedder's own)")
-    parser.add_argument("--minutes", type=float, default=0.0, metavar="M", help="simclr: learn for this long instead")
-    parser.add_argument("--batch", type=int, default=0, metavar="N", help="simclr: images in a batch (default: the embedder's own)")
-    parser.add_argument("--embeddings", metavar="FILE.npy", help="vectors for the embedder 'precomputed'")
+    from ..scans import ScanOptions
+
+    ScanOptions.add_to(parser)
 
 
 def workspace_of(chosen: argparse.Namespace) -> Workspace:
@@ -54,35 +47,16 @@ def workspace_of(chosen: argparse.Namespace) -> Workspace:
 
 def scan_now(chosen: argparse.Namespace, workspace: Workspace) -> str:
     """Scan SOURCE as the options say; key of the scan."""
-    from ..scans import scan
+    from ..scans import ScanOptions, scan
 
-    return scan(chosen.source, scan_options(chosen), workspace, listener=ProgressLine(sys.stderr))
-
-
-def scan_options(chosen: argparse.Namespace) -> ScanOptions:
-    """The options of a scan that the command line gives."""
-    from ..scans import ScanOptions
-
-    return ScanOptions(
-        embedder=chosen.embedder or ("precomputed" if chosen.embeddings else "gradients"),
-        k=chosen.k,
-        device=chosen.device,
-        seed=chosen.seed,
-        weights=chosen.weights,
-        embeddings=chosen.embeddings,
-        allow_outside=chosen.allow_outside,
-        backbone=chosen.backbone,
-        epochs=chosen.epochs,
-        minutes=chosen.minutes,
-        batch=chosen.batch,
-    )
+    return scan(chosen.source, ScanOptions.chosen(chosen), workspace, listener=ProgressLine(sys.stderr))
 
 
 def newest_key(chosen: argparse.Namespace, workspace: Workspace) -> str:
     """Key of the newest finished scan, made first if there is none."""
-    from ..scans import newest_scan
+    from ..scans import usable_scan
 
-    return newest_scan(workspace, chosen.source) or scan_now(chosen, workspace)
+    return usable_scan(workspace, chosen.source, listener=ProgressLine(sys.stderr)) or scan_now(chosen, workspace)
 
 
 def show(result: Any) -> None:

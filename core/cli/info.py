@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,9 @@ def info(workspace: Path) -> dict[str, Any]:
     from ..attacks import ATTACKS
     from ..embedders import EMBEDDERS
     from ..exports import EXPORTS
-    from ..scores import ARTIFACT_SCORES, OTHER_SCORES, SCORES
+    from ..scores import SCORES
 
-    known = Workspace(workspace).recent_sources() if workspace.exists() else []
+    known = Workspace(workspace).recent_sources() if os.path.isdir(workspace) else []
     return {
         "taster": __version__,
         "python": platform.python_version(),
@@ -56,9 +57,15 @@ def info(workspace: Path) -> dict[str, Any]:
         "devices": _devices(),
         "embedders": {name: e.summary for name, e in EMBEDDERS.items()},
         "scores": {
-            **{name: {"question": s.question, "blind_to": s.blind_to} for name, s in SCORES.items()},
-            **{name: {"question": a.question, "blind_to": a.blind_to} for name, a in ARTIFACT_SCORES.items()},
-            **{name: {"question": asks, "blind_to": blind} for name, (asks, blind) in OTHER_SCORES.items()},
+            name: {
+                "title": s.title,
+                "question": s.question,
+                "blind_to": s.blind_to,
+                "family": s.family,
+                "needs": s.needs,
+                "version": s.version,
+            }
+            for name, s in SCORES.items()
         },
         "attacks": {name: {"summary": a.summary, "kind": a.kind, "defaults": dict(a.defaults)} for name, a in ATTACKS.items()},
         "exports": {name: e.summary for name, e in EXPORTS.items()},

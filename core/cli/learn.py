@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from .common import add_common, add_scan_options, add_source, scan_options, show, workspace_of
+from .common import add_common, add_scan_options, add_source, show, workspace_of
 from .progress_line import ProgressLine
 
 
@@ -29,10 +29,10 @@ def run(chosen: argparse.Namespace) -> None:
     from ..embedders import find_embedder
     from ..errors import UserError
     from ..files import read_json
-    from ..scans import learn, open_dataset, scan_key
+    from ..scans import ScanOptions, folder_of, learn, open_dataset, scan_key
     from ..workspace import Progress
 
-    options = scan_options(chosen)
+    options = ScanOptions.chosen(chosen)
     recipe = options.recipe()
     entry = find_embedder(recipe.embedder)
     if not entry.learns:
@@ -43,7 +43,7 @@ def run(chosen: argparse.Namespace) -> None:
     progress = Progress(None, ProgressLine(sys.stderr) if first else None)
     progress.stage("read")
     dataset = open_dataset(chosen.source, allow_outside=chosen.allow_outside, workspace=workspace if first else None)
-    file = workspace.scan_dir(scan_key(dataset, recipe)) / "learning.json"
+    file = folder_of(workspace, scan_key(dataset, recipe)).learning_file
     model = entry.load(options.settings())
     learn(dataset, model, workspace, progress, file if first else None, together=int(os.environ.get("WORLD_SIZE", 1)) > 1)
     if first:

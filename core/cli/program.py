@@ -6,10 +6,12 @@ Exit codes: 0 done, 1 internal fault, 2 something the user can mend (one line th
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
@@ -26,6 +28,7 @@ DONE, FAULT, USER = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     signal.signal(signal.SIGTERM, _cancel)
+    _hear_warnings()
     try:
         chosen = parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], None] = chosen.command
@@ -46,6 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("TASTER_DEBUG"):
             traceback.print_exc()
         return _say(f"internal fault: {type(error).__name__}: {error} – set TASTER_DEBUG=1 for the traceback", FAULT)
+
+
+def _hear_warnings() -> None:
+    """What Taster warns of goes to stderr, a line each; libraries' own warnings do not."""
+    logger = logging.getLogger(__name__.split(".")[0])
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("taster: %(message)s"))
+    # one only, however often a program calls `main`
+    logger.handlers = [other for other in logger.handlers if type(other) is not logging.StreamHandler] + [handler]
+    if not os.environ.get("TASTER_DEBUG"):
+        warnings.simplefilter("ignore")
 
 
 def _say(text: str, code: int) -> int:

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from ..errors import UserError
-from .common import add_common, add_source, show, workspace_of
+from .common import add_allow_outside, add_common, add_source, show, workspace_of
 from .progress_line import ProgressLine
 
 
@@ -17,6 +17,7 @@ def add(commands: Any) -> None:
 
     parser = commands.add_parser("prove", help="train a victim before and after cleansing: accuracy and attack success")
     add_source(parser)
+    add_allow_outside(parser)
     parser.add_argument(
         "--test",
         default=None,
@@ -39,7 +40,7 @@ def add(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Run `prove`."""
     from ..proofs import ProveOptions, proof_line, proof_text, prove
-    from ..scans import ScanOptions, newest_scan, scan, source_of
+    from ..scans import ScanOptions, scan, source_of, usable_scan
     from ..sources import source_identity
 
     workspace = workspace_of(chosen)
@@ -47,7 +48,7 @@ def run(chosen: argparse.Namespace) -> None:
         chosen.test, chosen.seeds, chosen.epochs, chosen.minutes, chosen.victim, chosen.trigger, chosen.device, chosen.allow_outside
     )
     options.check()
-    key = chosen.scan or newest_scan(workspace, chosen.source)
+    key = chosen.scan or usable_scan(workspace, chosen.source, listener=ProgressLine(sys.stderr))
     if chosen.scan and source_of(workspace, chosen.scan).identity != source_identity(chosen.source):
         raise UserError(f"scan {chosen.scan} is of another source", "a scan of SOURCE", "leave --scan out to use the newest")
     if key is None:

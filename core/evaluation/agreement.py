@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ..types import Float32
 
 Float64 = NDArray[np.float64]
-LEAST_TOP = 20
 
 
 class Agreement(NamedTuple):
@@ -28,11 +27,6 @@ class Agreement(NamedTuple):
     spearman: Float64
     overlap: Float64
     chance: float
-
-
-def top_size(suspicious: int, images: int) -> int:
-    """How many rows count as the top: as many as are suspicious, at least 20, at most half of `images`."""
-    return min(max(suspicious, LEAST_TOP), images // 2)
 
 
 def agreement(scores: Mapping[str, Float32], top: int) -> Agreement:

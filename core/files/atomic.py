@@ -15,8 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from .regular import check_regular, read_regular
 
 TEMPORARY = ".taster-"
+MAPPED_BYTES = 4 << 20
+# ids and names of some ten million images
+MOST_JSON_BYTES = 1 << 30
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -61,8 +65,13 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """The array at `path`, read-only and memory-mapped."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    """The array at `path`, read-only; memory-mapped where it is large, since every map holds a file descriptor."""
+    check_regular(path, "the file")
+    if path.stat().st_size >= MAPPED_BYTES:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    found: NDArray[Any] = np.load(path, allow_pickle=False)
+    found.setflags(write=False)
+    return found
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -71,8 +80,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value at `path`; None where there is no such file or it is damaged."""
+    """The value at `path`; None where there is no such regular file, or it is too large or damaged."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return json.loads(read_regular(path, "the file", most=MOST_JSON_BYTES))
+    # nested thousands deep it is RecursionError
+    except (UserError, OSError, ValueError, RecursionError):
         return None

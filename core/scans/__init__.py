@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .ask_embedder import NotShown, cannot_embed, moved, readable, vote_without, votes_cheaply
-    from .folder import truth_of
+    from .folder import ScanFolder
     from .learning import learn
-    from .pipeline import (
-        ScanOptions,
-        attack_recipe,
-        inspection_of,
-        is_finished,
-        lineage,
-        newest_scan,
-        open_dataset,
-        scan,
-        scan_key,
-        source_of,
-        source_path,
-    )
+    from .options import ScanOptions
+    from .origins import attack_recipe, lineage, source_of, source_path
+    from .pipeline import folder_of, inspection_of, is_finished, newest_scan, open_dataset, scan, scan_key, usable_scan
+    from .stored import truth_of
     from .summaries import shown_name, summary, summary_text
 
 # loaded when first asked for: torch takes seconds, and every command's help comes through here
@@ -32,19 +23,22 @@ _HOMES = {
     "readable": "ask_embedder",
     "vote_without": "ask_embedder",
     "votes_cheaply": "ask_embedder",
-    "truth_of": "folder",
+    "ScanFolder": "folder",
+    "truth_of": "stored",
+    "folder_of": "pipeline",
+    "usable_scan": "pipeline",
     "learn": "learning",
-    "ScanOptions": "pipeline",
-    "attack_recipe": "pipeline",
+    "ScanOptions": "options",
+    "attack_recipe": "origins",
     "inspection_of": "pipeline",
     "is_finished": "pipeline",
-    "lineage": "pipeline",
+    "lineage": "origins",
     "newest_scan": "pipeline",
     "open_dataset": "pipeline",
     "scan": "pipeline",
     "scan_key": "pipeline",
-    "source_of": "pipeline",
-    "source_path": "pipeline",
+    "source_of": "origins",
+    "source_path": "origins",
     "shown_name": "summaries",
     "summary": "summaries",
     "summary_text": "summaries",
@@ -61,9 +55,11 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "NotShown",
+    "ScanFolder",
     "ScanOptions",
     "attack_recipe",
     "cannot_embed",
+    "folder_of",
     "inspection_of",
     "is_finished",
     "learn",
@@ -80,6 +76,7 @@ __all__ = [
     "summary",
     "summary_text",
     "truth_of",
+    "usable_scan",
     "vote_without",
     "votes_cheaply",
 ]

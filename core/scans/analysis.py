@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..labels import Fused, Judgement, dirty_rows, fuse, judge
 from ..neighbours import nearest, vote
-from ..scores import SCORES
+from ..scores import SCORES, by_need
 from ..types import UNLABELLED, Bool, Evidence, Finding, Float32, Suggestions, UInt8
 
 if TYPE_CHECKING:
@@ -57,14 +57,15 @@ class Analysis:
 
 
 def judge_content(evidence: Evidence, progress: Stages | None = None) -> Content:
-    """Content scores, suggestions and a first verdict."""
+    """The scores that need vectors and labels alone, suggestions and a first verdict."""
+    wanted = by_need(SCORES, "evidence")
     if progress is not None:
-        progress.stage("scores", total=len(SCORES) + 1)
+        progress.stage("scores", total=len(wanted) + 1)
     scores = {}
-    for done, (name, score) in enumerate(SCORES.items(), start=1):
+    for done, (name, score) in enumerate(wanted.items(), start=1):
         scores[name] = score.function(evidence)
         if progress is not None:
-            progress.update(done, len(SCORES) + 1)
+            progress.update(done, len(wanted) + 1)
     votes = vote(evidence)
     judged = judge(evidence.labels, len(evidence.classes), votes.shares)
     doubted = np.zeros(len(evidence), dtype=bool)
@@ -82,15 +83,15 @@ def analyse(
     seed: int = 0,
     device: str = "cpu",
     progress: Stages | None = None,
-    halftone_shift: Float32 | None = None,
+    halftoned: Mapping[str, Float32] | None = None,
     known: Content | None = None,
 ) -> Analysis:
     """Everything that can be said of the set.
 
-    pixels: uint8 (n, s, s, 3), see core/sources/working_pixels.py.  halftone_shift: that score, where the embedder could be asked.
+    pixels: uint8 (n, s, s, 3), see core/sources/working_pixels.py.  halftoned: the scores that need halftones, where
+    the embedder could be asked.
     known: what `judge_content` said, where it has been asked already.
     """
-    from ..scores import ARTIFACT_SCORES
     from ..scores.probe import train_probe
     from ..triggers import mine
 
@@ -104,27 +105,15 @@ def analyse(
         progress.stage("probe")
     probe = train_probe(pixels, labels, classes, seed=seed, device=device, progress=update)
     scores = dict(content.scores)
-    scores |= {name: score.function(probe, labels, classes) for name, score in ARTIFACT_SCORES.items()}
-    if halftone_shift is not None:
-        scores["halftone_shift"] = halftone_shift
-    scores["trigger"] = trigger_score(mined.findings, labels)
+    scores |= {name: score.function(probe, labels, classes) for name, score in by_need(SCORES, "probe").items()}
+    scores |= halftoned or {}
+    scores |= {name: score.function(mined.findings, labels) for name, score in by_need(SCORES, "findings").items()}
+    # in the registry's order, which is that of tables and pages
+    scores = {name: scores[name] for name in SCORES if name in scores}
     dirty = dirty_rows(mined.findings, len(labels))
     wrong, suggestions = _without_pattern(evidence, content, mined, dirty, device)
     fused = fuse(labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, duplicates=mined.duplicates)
     return Analysis(scores, fused.suspicion, fused.threshold, fused.verdicts, suggestions, mined.findings, fused.content, fused.artifact)
-
-
-def trigger_score(findings: tuple[Finding, ...], labels: NDArray[np.int64]) -> Float32:
-    """Largest row score over the findings of the row's label, in units of the finding's threshold; 0 where there is none.
-
-    float32 (n,) ≥ 0, NaN unlabelled; 1 = just carries it.
-    """
-    found = np.zeros(len(labels), np.float32)
-    for finding in findings:
-        own = (labels == finding.label) if finding.label >= 0 else np.isin(np.arange(len(labels)), finding.rows)
-        np.maximum(found, np.where(own, finding.row_scores / max(finding.threshold, 1e-6), 0), out=found)
-    found[labels == UNLABELLED] = np.nan
-    return found
 
 
 def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: Bool, device: str = "cpu") -> tuple[Float32, Suggestions]:

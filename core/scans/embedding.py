@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from ..embedders import Model, halving
 from ..errors import UnreadableImage, UserError
-from ..files import read_array, read_json, write_array, write_json
 from ..types import Dataset, Float32, Int64, Skipped
+from .features import DIGEST, FeatureStore
 
 SHARD_ROWS = 2048
-GATHER_ROWS = 4096
 BATCHES_AHEAD = 3
-DIGEST = np.dtype("V16")
 
 Progress = Callable[[int, int], None]
 
@@ -43,7 +41,7 @@ def embed(dataset: Dataset, model: Model, folder: Path, *, progress: Progress | 
     complete; after a crash the next run goes on behind the last one, and an image known by content is not read again.
     """
     digests = _row_digests(dataset, model)
-    known = _Shards(folder)
+    known = FeatureStore(folder)
     todo, broken = known.missing(digests), known.broken(digests)
     reused = len(dataset) - len(todo)
     if progress is not None:
@@ -68,7 +66,7 @@ def embed(dataset: Dataset, model: Model, folder: Path, *, progress: Progress | 
     if len(kept) < 3:
         raise UserError(f"only {len(kept)} of {len(dataset):,} images can be read", "at least 3 readable images", _example(dataset, failed))
     readable = dataset.select(kept, [Skipped(dataset.ids[row], reason) for row, reason in sorted(failed.items())]) if failed else dataset
-    vectors = model.finish(_Walk(known, digests[kept]), len(kept))
+    vectors = model.finish(known.walk(digests[kept]), len(kept))
     return Embedded(readable, vectors, reused)
 
 
@@ -145,117 +143,3 @@ def _pixels(dataset: Dataset, model: Model, row: int) -> NDArray[np.uint8] | str
         return model.pixels(dataset.load(row))
     except UnreadableImage as error:
         return error.reason
-
-
-# ---- raw features on disk ------------------------------------------------------------------------
-
-
-class _Shards:
-    """Raw features of one model: `<name>.digests.npy` (m, 16), `<name>.features.npy` (m, D), `<name>.failed.json`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.features: list[NDArray[Any]] = []
-        self.failed: dict[str, str] = {}
-        self._digests: list[NDArray[Any]] = []
-        folder.mkdir(parents=True, exist_ok=True)
-        # the digests file is written last: a shard without it is not there
-        for file in sorted(folder.glob("*.digests.npy")):
-            self._load(file)
-        self._index()
-
-    def _load(self, file: Path) -> None:
-        stem = file.name.removesuffix(".digests.npy")
-        try:
-            digests = np.array(read_array(file)).view(DIGEST).ravel()
-            features = read_array(self.folder / f"{stem}.features.npy")
-        except (OSError, ValueError, EOFError):
-            return
-        if len(digests) == len(features):
-            self._digests.append(digests)
-            self.features.append(features)
-            self.failed.update(read_json(self.folder / f"{stem}.failed.json") or {})
-
-    def _index(self) -> None:
-        """Sorted digests of all shards, and where each one's features stand."""
-        self._order = np.empty(0, dtype=np.int64)
-        self._starts = np.cumsum([0] + [len(d) for d in self._digests])
-        self._all = np.concatenate(self._digests) if self._digests else np.empty(0, dtype=DIGEST)
-        self._keys = _sortable(self._all)
-        self._order = np.argsort(self._keys, kind="stable")
-        self._keys = self._keys[self._order]
-
-    def places(self, digests: NDArray[Any]) -> Int64:
-        """Position of each digest among all features, −1 where it is not there."""
-        wanted = _sortable(digests)
-        if len(self._keys) == 0:
-            return np.full(len(digests), -1, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        return np.where(self._keys[at] == wanted, self._order[at], -1)
-
-    def missing(self, digests: NDArray[Any]) -> Int64:
-        """Rows to embed: unknown, not known to be broken, and the first of their content."""
-        unknown = self.places(digests) < 0
-        unknown[list(self.failures(digests))] = False
-        return np.flatnonzero(unknown & _first_of_each(digests))
-
-    def broken(self, digests: NDArray[Any]) -> Int64:
-        """Rows that could not be decoded when they were last tried, the first of their content."""
-        failed = np.zeros(len(digests), dtype=bool)
-        failed[list(self.failures(digests))] = True
-        return np.flatnonzero(failed & _first_of_each(digests))
-
-    def failures(self, digests: NDArray[Any]) -> dict[int, str]:
-        """row -> reason, for rows whose content has not been decoded yet."""
-        if not self.failed:
-            return {}
-        unknown = np.flatnonzero(self.places(digests) < 0)
-        named = ((int(row), digests[row].tobytes().hex()) for row in unknown)
-        return {row: self.failed[name] for row, name in named if name in self.failed}
-
-    def add(self, digests: NDArray[Any], features: NDArray[Any], failed: dict[str, str]) -> None:
-        """Write one shard; it counts once its digests are there."""
-        name = blake2b(digests.tobytes() + "".join(sorted(failed)).encode(), digest_size=12).hexdigest()
-        write_array(self.folder / f"{name}.features.npy", features)
-        if failed:
-            write_json(self.folder / f"{name}.failed.json", failed)
-        write_array(self.folder / f"{name}.digests.npy", digests.view(np.uint8).reshape(-1, 16))
-        self._load(self.folder / f"{name}.digests.npy")
-        self._index()
-
-    def gather(self, digests: NDArray[Any]) -> NDArray[Any]:
-        """Features of `digests`, (m, D)."""
-        places = self.places(digests)
-        shard = np.searchsorted(self._starts, places, side="right") - 1
-        out: NDArray[Any] | None = None
-        for s in np.unique(shard):
-            which = np.flatnonzero(shard == s)
-            part = self.features[s][places[which] - self._starts[s]]
-            if out is None:
-                out = np.empty((len(digests), part.shape[1]), dtype=part.dtype)
-            out[which] = part
-        assert out is not None
-        return out
-
-
-def _sortable(digests: NDArray[Any]) -> NDArray[Any]:
-    """The digests as byte strings: numpy sorts those, and as all have 16 bytes, equal strings are equal digests."""
-    return np.ascontiguousarray(digests).view("S16").ravel()
-
-
-def _first_of_each(digests: NDArray[Any]) -> NDArray[np.bool_]:
-    """True at the first row of each content, (n,)."""
-    first = np.zeros(len(digests), dtype=bool)
-    first[np.unique(_sortable(digests), return_index=True)[1]] = True
-    return first
-
-
-class _Walk:
-    """Raw features in row order, 4,096 rows at a time; can be walked again."""
-
-    def __init__(self, shards: _Shards, digests: NDArray[Any]) -> None:
-        self._shards, self._digests = shards, digests
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        for start in range(0, len(self._digests), GATHER_ROWS):
-            yield self._shards.gather(self._digests[start : start + GATHER_ROWS])

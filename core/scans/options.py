@@ -2,35 +2,79 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from hashlib import blake2b
+import argparse
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
 
 from ..embedders import EMBEDDERS, Embedder, Settings, find_embedder
 from ..errors import UserError
+from ..files import file_record
 from ..types import Recipe
+
+
+def option(default: Any, say: str, *, metavar: str | None = None, choices: tuple[str, ...] | None = None) -> Any:
+    """A field of ScanOptions with all that is said of it: parser, embedder's settings and the app's command line follow from it."""
+    return field(default=default, metadata={"help": say, "metavar": metavar, "choices": choices})
 
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """What a person may choose about a scan."""
+    """What a person may choose about a scan. A field here is an option of the command line, and reaches the app and the embedder."""
 
-    embedder: str = "gradients"
-    k: int = 50
-    device: str = "auto"
-    seed: int = 0
-    weights: str | None = None
-    embeddings: str | None = None
-    allow_outside: bool = False
-    backbone: str = "auto"
-    epochs: int = 0
-    minutes: float = 0.0
-    batch: int = 0
+    embedder: str = option("gradients", "default gradients, or precomputed with --embeddings; see: info", metavar="NAME")
+    k: int = option(50, "neighbours per image (default 50)")
+    device: str = option("auto", "auto takes a GPU where there is one", choices=("auto", "cpu", "cuda"))
+    seed: int = option(0, "of everything random (default 0)")
+    weights: str | None = option(
+        None, "local weights for an embedder that has trained ones: .safetensors, or a .pth state dict", metavar="FILE"
+    )
+    embeddings: str | None = option(None, "vectors for the embedder 'precomputed'", metavar="FILE.npy")
+    allow_outside: bool = option(False, "let a manifest or link reach outside its own folder")
+    backbone: str = option("auto", "simclr: auto, features (CPU default), small, resnet18 (GPU default), resnet50")
+    epochs: int = option(0, "simclr: passes over the set (default: the embedder's own)", metavar="N")
+    minutes: float = option(0.0, "simclr: learn for this long instead", metavar="M")
+    batch: int = option(0, "simclr: images in a batch (default: the embedder's own)", metavar="N")
 
     @classmethod
-    def read(cls, found: object) -> ScanOptions:
-        """The options that `asdict` made `found` of; the usual ones where it is nothing of the kind."""
-        known = {field.name for field in fields(cls)}
-        return cls(**found) if isinstance(found, dict) and set(found) <= known else cls()
+    def of(cls, options: object, recipe: object = None) -> ScanOptions | None:
+        """The options that `asdict` made `options` of; else, where it names all of them, those that `recipe` was made of; else None."""
+        if isinstance(options, dict) and set(options) <= {entry.name for entry in fields(cls)}:
+            return cls(**options)
+        if isinstance(recipe, dict) and not recipe.get("options"):
+            return cls(**{name: recipe[name] for name in ("embedder", "k", "seed") if name in recipe})
+        return None
+
+    @classmethod
+    def add_to(cls, parser: argparse.ArgumentParser) -> None:
+        """Every field as an option of `parser`."""
+        for entry in fields(cls):
+            flag, say = f"--{entry.name.replace('_', '-')}", entry.metadata["help"]
+            if entry.default is False:
+                parser.add_argument(flag, action="store_true", help=say)
+                continue
+            kind = str if entry.default is None else type(entry.default)
+            shown = {name: entry.metadata[name] for name in ("metavar", "choices") if entry.metadata[name]}
+            # None: not said, so that what was said can be told from what is usual
+            parser.add_argument(flag, type=kind, default=None, help=say, **shown)
+
+    @classmethod
+    def chosen(cls, parsed: argparse.Namespace) -> ScanOptions:
+        """The options that a command line with `add_to`'s arguments says."""
+        given = {entry.name: getattr(parsed, entry.name) for entry in fields(cls) if getattr(parsed, entry.name) is not None}
+        if "embeddings" in given:
+            given.setdefault("embedder", "precomputed")
+        return cls(**given)
+
+    def arguments(self) -> list[str]:
+        """The command line that says these options: those that are not the usual ones, files by their whole path."""
+        said: list[str] = []
+        for entry in fields(self):
+            value, flag = getattr(self, entry.name), f"--{entry.name.replace('_', '-')}"
+            if value != entry.default:
+                whole = str(Path(value).expanduser().absolute()) if entry.name in ("weights", "embeddings") else str(value)
+                said += [flag] if entry.default is False else [flag, whole]
+        return said
 
     def recipe(self) -> Recipe:
         """The part of the options that names the result. Raises UserError for what cannot be."""
@@ -80,15 +124,8 @@ class ScanOptions:
 
     def settings(self) -> Settings:
         """The part of the options that an embedder is loaded with."""
-        return Settings(self.device, self.weights, self.embeddings, self.seed, self.backbone, self.epochs, self.minutes, self.batch)
+        return Settings(**{entry.name: getattr(self, entry.name) for entry in fields(Settings)})
 
 
-def _file_digest(option: str, file: str) -> str:
-    try:
-        with open(file, "rb") as opened:
-            h = blake2b(digest_size=16)
-            while block := opened.read(1 << 22):
-                h.update(block)
-            return h.hexdigest()
-    except OSError as error:
-        raise UserError(f"--{option} '{file}' cannot be read ({error.strerror})", "a file on this machine") from error
+def _file_digest(name: str, file: str) -> str:
+    return str(file_record(Path(file), f"--{name}")[1])

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..embedders import Model, find_embedder, halving
-from ..files import read_array, read_json, write_array, write_json
-from ..sources import check_usable
+from ..embedders import Model, find_embedder, halving, pick_device
+from ..errors import UserError
+from ..scores import SCORES, by_need
+from ..sources import check_usable, working_pixels
 from ..types import Dataset, Evidence, Float32, Recipe, UInt8
 from ..workspace import Progress, Workspace
 from .analysis import Content, analyse, judge_content
-from .findings_file import write_findings, write_fused
-from .folder import write_rows
+from .folder import ScanFolder
 from .learning import learn
 from .options import ScanOptions
+from .stored import write_findings, write_fused, write_rows
+
+# of the images that were embedded: more that cannot be read any more, and the source is not what was scanned
+MOST_GONE = 0.01
 
 
 @dataclass
@@ -31,7 +35,7 @@ class Stages:
     progress: Progress
 
     def __post_init__(self) -> None:
-        self.folder = self.workspace.scan_dir(self.key)
+        self.folder = ScanFolder(self.workspace.scan_dir(self.key))
         self.judged: Content | None = None
         self.model: Model | None = None
 
@@ -43,7 +47,7 @@ class Stages:
         self.map()
 
     def embed(self) -> None:
-        if (self.folder / "rows.json").exists():
+        if self.folder.holds("rows"):
             return
         from .embedding import embed
 
@@ -65,112 +69,113 @@ class Stages:
 
         found = embed(self.dataset, model, self.workspace.features_dir(model.key), progress=tell)
         check_usable(found.dataset)
-        write_array(self.folder / "vectors.npy", found.vectors)
-        write_rows(self.folder, found.dataset, source_digest=self.dataset.digest)
+        with self.folder.writing("rows") as step:
+            step.array("vectors", found.vectors)
+            write_rows(step, found.dataset, source_digest=self.dataset.digest)
 
     def _model(self) -> Model:
         """The embedder, ready to embed: one that learns from the set has done so."""
         if self.model is None:
             self.model = find_embedder(self.recipe.embedder).load(self.options.settings())
             if find_embedder(self.recipe.embedder).learns:
-                learn(self.dataset, self.model, self.workspace, self.progress, self.folder / "learning.json")
+                learn(self.dataset, self.model, self.workspace, self.progress, self.folder.learning_file)
         return self.model
 
     def neighbours(self) -> None:
-        if (self.folder / "similarity.npy").exists():
+        if self.folder.holds("neighbours"):
             return
-        from ..embedders import pick_device
         from ..neighbours import nearest
 
-        vectors = np.array(read_array(self.folder / "vectors.npy"))
+        vectors = np.array(self.folder.array("vectors"))
         self.progress.stage("neighbours", total=len(vectors))
         device = pick_device(self.options.device)
         found, similarity = nearest(vectors, self.recipe.k, device=device, progress=self.progress.update)
-        write_array(self.folder / "neighbours.npy", found)
-        write_array(self.folder / "similarity.npy", similarity)
+        with self.folder.writing("neighbours") as step:
+            step.array("neighbours", found)
+            step.array("similarity", similarity)
 
     def score(self) -> None:
-        if (self.folder / "scores.json").exists():
+        if self.folder.holds("scores"):
             return
         content = self.judged = judge_content(self._evidence(), self.progress)
         fused, judged = content.fused, content.judged
-        write_array(self.folder / "scores.npy", np.stack(list(content.scores.values())))
-        write_array(self.folder / "suspicion.npy", fused.suspicion)
-        write_array(self.folder / "verdicts.npy", fused.verdicts)
-        write_array(self.folder / "suggested.npy", judged.suggestions.labels)
-        write_array(self.folder / "confidence.npy", judged.suggestions.confidence)
-        write_json(
-            self.folder / "scores.json",
-            {
-                "scores": list(content.scores),
-                "threshold": fused.threshold,
-                "error_rate": [round(float(r), 6) for r in judged.model.error_rate],
-                "gamma": judged.model.gamma,
-            },
-        )
+        with self.folder.writing("scores") as step:
+            step.array("scores", np.stack(list(content.scores.values())))
+            step.array("suspicion", fused.suspicion)
+            step.array("verdicts", fused.verdicts)
+            step.array("suggested", judged.suggestions.labels)
+            step.array("confidence", judged.suggestions.confidence)
+            error_rate = [round(float(r), 6) for r in judged.model.error_rate]
+            about = {"threshold": fused.threshold, "error_rate": error_rate, "gamma": judged.model.gamma}
+            step.json("scores", {"scores": list(content.scores), **about})
 
     def patterns(self) -> None:
-        if (self.folder / "fused.json").exists():
+        if self.folder.holds("patterns"):
             return
-        from ..embedders import pick_device
-        from ..sources import working_pixels
-
         dataset, evidence = self._readable(), self._evidence()
-        self.progress.stage("pixels", total=len(dataset))
-        pixels = working_pixels(dataset, progress=self.progress.update)
+        pixels, notes = self._pixels(dataset)
         device = pick_device(self.options.device)
-        shift = self._halftone_shift(pixels, device)
-        found = analyse(
-            evidence,
-            pixels,
-            seed=self.recipe.seed,
-            device=device,
-            progress=self.progress,
-            halftone_shift=shift,
-            # a scan that goes on here has not got it in memory
-            known=self.judged or judge_content(evidence),
-        )
-        write_findings(self.folder, found.findings)
-        write_fused(
-            self.folder,
-            scores=found.scores,
-            threshold=found.threshold,
-            suspicion=found.suspicion,
-            verdicts=found.verdicts,
-            content=found.content,
-            artifact=found.artifact,
-            suggested=found.suggestions.labels,
-            confidence=found.suggestions.confidence,
-        )
+        # a scan that resumes here has not got it in memory
+        known = self.judged or judge_content(evidence)
+        halftoned = self._halftoned(pixels, device)
+        found = analyse(evidence, pixels, seed=self.recipe.seed, device=device, progress=self.progress, halftoned=halftoned, known=known)
+        with self.folder.writing("patterns") as step:
+            write_findings(step, found.findings)
+            write_fused(
+                step,
+                scores={name: score for name, score in found.scores.items() if name not in known.scores},
+                threshold=found.threshold,
+                notes=notes,
+                suspicion=found.suspicion,
+                verdicts=found.verdicts,
+                content=found.content,
+                artifact=found.artifact,
+                suggested=found.suggestions.labels,
+                confidence=found.suggestions.confidence,
+            )
+
+    def _pixels(self, dataset: Dataset) -> tuple[UInt8, tuple[str, ...]]:
+        """The working pixels, and what is to be said of images that could be embedded but cannot be read any more."""
+        self.progress.stage("pixels", total=len(dataset))
+        gone: list[int] = []
+        pixels = working_pixels(dataset, progress=self.progress.update, unreadable=gone)
+        if not gone:
+            return pixels, ()
+        if len(gone) > MOST_GONE * len(dataset):
+            raise UserError(
+                f"{len(gone):,} of {len(dataset):,} images cannot be read any more, first '{dataset.ids[min(gone)]}'",
+                "the source as it was when the scan began",
+                "put the images back and give the same command again: it resumes from here",
+            )
+        named = ", ".join(dataset.ids[row] for row in sorted(gone)[:20])
+        return pixels, (f"{len(gone):,} images could not be read any more when patterns were searched, and count as grey there: {named}",)
 
     def _readable(self) -> Dataset:
         """The rows of the source that the scan could read."""
-        ids = read_json(self.folder / "rows.json")["ids"]
-        if len(ids) == len(self.dataset):
-            return self.dataset
-        return self.dataset.select(self.dataset.rows_of(ids))
+        ids = self.folder.json("rows")["ids"]
+        return self.dataset if len(ids) == len(self.dataset) else self.dataset.select(self.dataset.rows_of(ids))
 
-    def _halftone_shift(self, pixels: UInt8, device: str) -> Float32 | None:
-        """How far each image moves when it is halftoned; None where embedding everything twice more would take too long."""
+    def _halftoned(self, pixels: UInt8, device: str) -> dict[str, Float32]:
+        """The scores that compare an image with its halftone; none where embedding everything twice more would take too long."""
         if self.recipe.embedder == "precomputed" or (self.recipe.embedder != "gradients" and device == "cpu"):
-            return None
-        from ..scores import halftone_shift
+            return {}
         from ..views import halftone
 
-        model = self._model()
+        model, wanted = self._model(), by_need(SCORES, "halftone")
         self.progress.stage("halftone", total=len(pixels))
-        shift = np.empty(len(pixels), np.float32)
+        found = {name: np.empty(len(pixels), np.float32) for name in wanted}
         for start in range(0, len(pixels), model.batch_size):
             rows = np.arange(start, min(start + model.batch_size, len(pixels)))
             plain, dotted = pixels[rows], halftone(pixels[rows])
             both = [model.pixels(Image.fromarray(image)) for image in (*plain, *dotted)]
             features = halving(model.features, both, np.concatenate([rows, rows]))
-            shift[rows] = halftone_shift(features[: len(rows)], features[len(rows) :])
+            for name, score in wanted.items():
+                found[name][rows] = score.function(features[: len(rows)], features[len(rows) :])
             self.progress.update(int(rows[-1]) + 1, len(pixels))
-        return shift
+        return found
 
     def map(self) -> None:
-        if (self.folder / "map.json").exists():
+        if self.folder.holds("map"):
             return
         from ..projection import project
 
@@ -183,15 +188,10 @@ class Stages:
             seed=self.recipe.seed,
             progress=self.progress.update,
         )
-        write_array(self.folder / "xy.npy", xy)
-        write_json(self.folder / "map.json", {"projection": method})
+        with self.folder.writing("map") as step:
+            step.array("xy", xy)
+            step.json("map", {"projection": method})
 
     def _evidence(self) -> Evidence:
-        rows = read_json(self.folder / "rows.json")
-        return Evidence(
-            np.array(read_array(self.folder / "labels.npy")),
-            tuple(rows["classes"]),
-            np.array(read_array(self.folder / "vectors.npy")),
-            np.array(read_array(self.folder / "neighbours.npy")),
-            np.array(read_array(self.folder / "similarity.npy")),
-        )
+        arrays = (np.array(self.folder.array(name)) for name in ("vectors", "neighbours", "similarity"))
+        return Evidence(np.array(self.folder.array("labels")), tuple(self.folder.json("rows")["classes"]), *arrays)

@@ -1,46 +1,45 @@
-"""Scores: (Evidence) -> float32 (n,), higher = more suspicious, NaN = not scorable. One file a score."""
+"""Scores: float32 (n,), higher = more suspicious, always; NaN = not scorable. One file a score, one line here.
+
+Three families of evidence, and each record says what it cannot see: content (do neighbours contradict the label?), artifact
+(does something that is no content predict the label?), oddity (is the image out of place?). Scores never see the truth.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from .activation_clustering import ACTIVATION_CLUSTERING
+from .early_learning import EARLY_LEARNING
+from .explanations import NOT_DESCRIBED, Reason, explain, title_of
+from .halftone_shift import HALFTONE_SHIFT
+from .knn_disagreement import KNN_DISAGREEMENT
+from .label_distance_ratio import LABEL_DISTANCE_RATIO
+from .learnability import LEARNABILITY
+from .near_duplicate import NEAR_DUPLICATE
+from .outlier import OUTLIER
+from .scan import SCAN
+from .score import Score, by_need, registry
+from .spectral_signature import SPECTRAL_SIGNATURE
+from .spectre import SPECTRE
+from .trigger import TRIGGER
 
-from ..types import Evidence, Float32
-from .artifact import ARTIFACT_SCORES, OTHER_SCORES
-from .halftone_shift import halftone_shift
-from .knn_disagreement import knn_disagreement
-from .label_distance_ratio import label_distance_ratio
-from .near_duplicate import near_duplicate
-from .outlier import outlier
+__all__ = ["NOT_DESCRIBED", "SCORES", "Reason", "Score", "by_need", "explain", "score_versions", "title_of"]
 
-__all__ = ["ARTIFACT_SCORES", "OTHER_SCORES", "SCORES", "Score", "halftone_shift"]
+# in the order of tables and pages
+SCORES: dict[str, Score] = registry(
+    KNN_DISAGREEMENT,
+    LABEL_DISTANCE_RATIO,
+    OUTLIER,
+    NEAR_DUPLICATE,
+    EARLY_LEARNING,
+    LEARNABILITY,
+    SPECTRAL_SIGNATURE,
+    ACTIVATION_CLUSTERING,
+    SCAN,
+    SPECTRE,
+    HALFTONE_SHIFT,
+    TRIGGER,
+)
 
 
-@dataclass(frozen=True)
-class Score:
-    """An entry of the registry: the function, in words what it asks, and what it cannot see."""
-
-    function: Callable[[Evidence], Float32]
-    question: str
-    blind_to: str
-
-
-# ordered: tables and pages list scores in this order
-SCORES: dict[str, Score] = {
-    "knn_disagreement": Score(
-        knn_disagreement,
-        "How little of the neighbours' vote goes to the given label?",
-        "poison whose label is right",
-    ),
-    "label_distance_ratio": Score(
-        label_distance_ratio,
-        "Is the nearest image of another label closer than the nearest of the same?",
-        "poison whose label is right; many poisoned images close together",
-    ),
-    "outlier": Score(outlier, "How far away are the ten nearest images?", "poison that looks like its neighbours"),
-    "near_duplicate": Score(
-        near_duplicate,
-        "Is there an image that is far more alike than usual?",
-        "copies that the embedder tells apart, such as crops",
-    ),
-}
+def score_versions() -> dict[str, int]:
+    """Name and version of every score: they enter a scan's key, so that a new or changed score makes scans anew."""
+    return {name: score.version for name, score in SCORES.items()}

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..types import Float32, Int64
 from .by_class import Float64, Probed, principal, scored_by_class
+from .score import Score, either
 from .two_means import distances_to, two_means
 
 DIMENSIONS = 10
@@ -46,3 +47,19 @@ def split_weight(distances: Float64, small_share: float) -> float:
     farther = distances.max(axis=1)
     silhouette = np.divide(farther - distances.min(axis=1), farther, out=np.zeros(len(farther)), where=farther > 0)
     return float(silhouette.mean()) * (1.0 - 2.0 * small_share)
+
+
+ACTIVATION_CLUSTERING = Score(
+    name="activation_clustering",
+    title="small group in its class",
+    question="Does its class fall into a large and a small group, and is the image in the small one?",
+    blind_to="poison on a small share of a class, or on about half of it",
+    family="artifact",
+    needs="probe",
+    function=activation_clustering,
+    explain=either(
+        "Where the images of its label are split into two groups, it falls clearly into the smaller one.",
+        "It does not lie in a small group set apart from the other images of its label.",
+    ),
+    source="Chen et al., Activation clustering, 2018",
+)

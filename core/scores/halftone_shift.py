@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..types import Float32
+from .score import Score, either
 
 CHUNK = 8192
 
@@ -32,3 +33,19 @@ def halftone_shift(features: Float32, halftoned: Float32) -> Float32:
         found[part] = np.nan
         found[part][usable] = np.clip(1.0 - cosine, 0.0, 2.0)
     return found
+
+
+HALFTONE_SHIFT = Score(
+    name="halftone_shift",
+    title="hangs on fine detail",
+    question="How far does the embedding move when the image is told in black and white dots alone?",
+    blind_to="large patches and strong overlays, which outlive the dots",
+    family="artifact",
+    needs="halftone",
+    function=halftone_shift,
+    explain=either(
+        "Redrawn in coarse dots it looks like another image: what it was judged by sits in its finest detail.",
+        "Redrawn in coarse dots it still looks like the same image.",
+    ),
+    source="after Huang et al., ICPR 2020, and UltraClean, arXiv 2312.10657",
+)

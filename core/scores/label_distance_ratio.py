@@ -7,10 +7,13 @@ poisoned rows lie together: the nearest row of the same label is then poison too
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import UNLABELLED, Evidence, Float32
+from ..types import UNLABELLED, Evidence, Float32, Inspection
+from .score import EDGE, Score, times
 
 BLOCK = 2048
 
@@ -62,3 +65,28 @@ def _search(vectors: Float32, rows: NDArray[np.int64], pool: NDArray[np.int64], 
             best = np.maximum(best, similarity.max(axis=1))
         usable = np.isfinite(best)
         found[block[usable]] = 1.0 - best[usable]
+
+
+def _another_label_nearer(inspection: Inspection, row: int, value: float, usual: float, high: bool) -> str:
+    if value >= 1 - EDGE:
+        return "An image that looks just like it has another label."
+    if value <= EDGE:
+        return "An image that looks just like it has the same label."
+    ratio = math.sqrt(value / (1 - value))
+    if 1 / 1.05 < ratio < 1.05:
+        return "The nearest image of its own label and the nearest of another are about equally far away."
+    near, far = ("another label", "its own label") if ratio > 1 else ("its own label", "another label")
+    return f"The nearest image of {far} is {times(max(ratio, 1 / ratio))} as far away as the nearest of {near}."
+
+
+LABEL_DISTANCE_RATIO = Score(
+    name="label_distance_ratio",
+    title="closer to another label",
+    question="Is the nearest image of another label closer than the nearest of the same?",
+    blind_to="poison whose label is right; many poisoned images close together",
+    family="content",
+    needs="evidence",
+    function=label_distance_ratio,
+    explain=_another_label_nearer,
+    source="Gröger et al., SelfClean, NeurIPS 2024",
+)

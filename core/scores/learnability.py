@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..types import Float32, Int64
+from ..types import Float32, Inspection, Int64
 from .by_class import Probed, above_class
+from .score import Score, percent
 
 
 def learnability(probe: Probed, labels: Int64, classes: int) -> Float32:
@@ -24,3 +25,20 @@ def learnability(probe: Probed, labels: Int64, classes: int) -> Float32:
     if classes < 2:
         return np.full(len(labels), np.nan, dtype=np.float32)
     return above_class(probe.given, labels, classes)
+
+
+def _guessed(inspection: Inspection, row: int, value: float, usual: float, high: bool) -> str:
+    return f"A small network that had never seen this image gave its label a chance of {percent(value)}; usual here is {percent(usual)}."
+
+
+LEARNABILITY = Score(
+    name="learnability",
+    title="easy to learn",
+    question="How much surer of its label than is usual is a small network that looks at fine detail and never saw the image?",
+    blind_to="patterns on very few images; it also picks out harmless images that are easy",
+    family="artifact",
+    needs="probe",
+    function=learnability,
+    explain=_guessed,
+    source="after CLIP-guided backdoor defense (CGD), arXiv 2507.05113",
+)

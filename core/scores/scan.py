@@ -18,6 +18,7 @@ import numpy as np
 
 from ..types import Float32, Int64
 from .by_class import Float64, Probed, class_rows
+from .score import Score, either
 from .two_means import distances_to, two_means
 
 # their index above which a class is contaminated
@@ -132,3 +133,19 @@ def anomaly(ratios: list[float]) -> Float64:
     away = values - np.median(values)
     deviation = MAD_TO_SIGMA * float(np.median(np.abs(away)))
     return np.asarray(away / max(deviation, 1e-3 * float(np.abs(values).max()), 1e-12))
+
+
+SCAN = Score(
+    name="scan",
+    title="two kinds in its class",
+    question="Is its class better described as two groups than other classes are, and is the image in the smaller one?",
+    blind_to="poison in all classes at once, or on a small share of a class",
+    family="artifact",
+    needs="probe",
+    function=scan,
+    explain=either(
+        "Where two kinds of images are mixed under its label, it belongs to the kind that does not fit.",
+        "Nothing says that it belongs to a second kind mixed into its label.",
+    ),
+    source="Tang et al., Demon in the variant (SCAn), USENIX Security 2021",
+)

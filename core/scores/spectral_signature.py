@@ -8,10 +8,13 @@ rare but honest images of a class high.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ..types import Float32, Int64
+from ..types import Float32, Inspection, Int64
 from .by_class import Float64, Probed, principal, scored_by_class
+from .score import Score, times
 
 
 def spectral_signature(probe: Probed, labels: Int64, classes: int) -> Float32:
@@ -32,3 +35,21 @@ def _squared(features: Float64) -> Float64:
     projected, variances = principal(features, 1)
     # without an axis, all rows are alike
     return np.asarray(projected[:, 0] ** 2) if len(variances) else np.zeros(len(features))
+
+
+def _far_out_in_class(inspection: Inspection, row: int, value: float, usual: float, high: bool) -> str:
+    # the score is a square in units of the class's median
+    return f"It stands {times(math.sqrt(max(value, 0)))} as far out as is usual, in the direction in which the images of its label differ most."
+
+
+SPECTRAL_SIGNATURE = Score(
+    name="spectral_signature",
+    title="stands out in its class",
+    question="Does the image lie far out along the direction in which its class varies most?",
+    blind_to="poison on a small share of a class; it also picks out rare but honest images",
+    family="artifact",
+    needs="probe",
+    function=spectral_signature,
+    explain=_far_out_in_class,
+    source="Tran, Li and Madry, Spectral signatures, NeurIPS 2018",
+)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
-from ..types import Float32, Int64
+from ..types import Float32, Inspection, Int64
 from .by_class import Float64, Probed, principal, scored_by_class
+from .score import Score
 
 ALPHA = 4.0
 # measured on CIFAR-10: with more axes, or less trimmed, a clean-label signal in a fifth of its class is lost
@@ -80,3 +81,20 @@ def _squared_distance(points: Float64, mean: Float64, covariance: Float64) -> Fl
     inverse = np.linalg.pinv(covariance, rcond=1e-9, hermitian=True)
     away = points - mean
     return np.asarray(((away @ inverse) * away).sum(axis=1))
+
+
+def _far_out_whitened(inspection: Inspection, row: int, value: float, usual: float, high: bool) -> str:
+    return f"With the usual differences among its label's images evened out, its strangeness is {max(value, 0):.1f}; about 1 is usual."
+
+
+SPECTRE = Score(
+    name="spectre",
+    title="stands out, evened out",
+    question="Does the image lie where its class is wider than the inner half of the class would be?",
+    blind_to="poison on half of a class or more, or poison that looks like the rest of its class",
+    family="artifact",
+    needs="probe",
+    function=spectre,
+    explain=_far_out_whitened,
+    source="Hayase et al., SPECTRE, ICML 2021",
+)

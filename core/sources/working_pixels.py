@@ -40,8 +40,13 @@ def working_side(dataset: Dataset) -> int:
     return 64 if np.median([min(size) for size in sizes]) >= MOST_SIDE else 32
 
 
-def working_pixels(dataset: Dataset, side: int | None = None, *, progress: Callable[[int, int], None] | None = None) -> UInt8:
-    """uint8 (n, side, side, 3): every image, resized where it is of another size; grey where it cannot be read now."""
+def working_pixels(
+    dataset: Dataset, side: int | None = None, *, progress: Callable[[int, int], None] | None = None, unreadable: list[int] | None = None
+) -> UInt8:
+    """uint8 (n, side, side, 3): every image, resized where it is of another size; grey where it cannot be read now.
+
+    unreadable: gets the rows of those, for whoever has to say so.
+    """
     side = working_side(dataset) if side is None else side
     pixels = np.empty((len(dataset), side, side, 3), dtype=np.uint8)
 
@@ -50,6 +55,8 @@ def working_pixels(dataset: Dataset, side: int | None = None, *, progress: Calla
             image = dataset.load(row)
         except UnreadableImage:
             pixels[row] = _GREY
+            if unreadable is not None:
+                unreadable.append(row)
             return
         if image.size != (side, side):
             # averages before it takes fewer pixels, so that no pattern is folded over

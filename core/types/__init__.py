@@ -9,7 +9,7 @@ from .dataset import Dataset, Skipped, Truth, content_digest
 from .decision import ACTIONS, Decision
 from .evidence import Evidence, Suggestions
 from .finding import FINDING_KINDS, SHAPELESS, Finding
-from .inspection import VERDICTS, Inspection, Recipe
+from .inspection import VERDICTS, Inspection, Recipe, top_size
 
 __all__ = [
     "ACTIONS",
@@ -34,4 +34,5 @@ __all__ = [
     "UInt8",
     "content_digest",
     "read_only",
+    "top_size",
 ]

@@ -15,6 +15,13 @@ from .finding import Finding
 
 VERDICTS = ("clean", "label_noise", "dirty_label_poison", "clean_label_poison", "outlier", "near_duplicate")
 
+LEAST_TOP = 20
+
+
+def top_size(suspicious: int, images: int) -> int:
+    """How many rows count as the top: as many as are suspicious, at least 20, at most half of `images`."""
+    return min(max(suspicious, LEAST_TOP), images // 2)
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import TimeoutError, expect
 
 from core.cleansing.rule import RELABEL, propose
-from core.scans.folder import truth_of
 from core.scans.pipeline import inspection_of, newest_scan, open_dataset
+from core.scans.stored import truth_of
 from core.workspace.workspace import Workspace
 from tests.support.app_server import ROOT, running_app
 from tests.support.component_harness.hands import MARKS, READY

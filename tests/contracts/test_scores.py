@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from core.neighbours.vote import FLOOR, TEMPERATURES, vote
-from core.scores import SCORES
+from core.scores import SCORES as ALL
+from core.scores import by_need
 from core.types import UNLABELLED, Evidence
 from tests.support.core_toys import auroc, clusters, evidence, flipped, permuted, unit
 
+SCORES = by_need(ALL, "evidence")
 LABEL_SCORES = ("knn_disagreement", "label_distance_ratio")
 
 

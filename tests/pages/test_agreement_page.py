@@ -12,14 +12,13 @@ from playwright.sync_api import TimeoutError
 from streamlit.testing.v1 import AppTest
 
 import ui.app.services
-from core.scans.findings_file import write_findings, write_fused
-from core.scans.folder import truth_of
 from core.scans.pipeline import inspection_of, newest_scan, open_dataset
+from core.scans.stored import truth_of
 from core.types import VERDICTS, Inspection
 from core.workspace.workspace import Workspace
 from tests.support.app_server import ROOT, running_app
 from tests.support.component_harness.hands import MARKS
-from tests.support.finding_toys import a_finding
+from tests.support.finding_toys import a_finding, plant
 from ui.charts.quadrant import corner_region, encode, quadrant_of, rows_in_region
 
 pytest_plugins = ["tests.support.component_harness.browser"]
@@ -41,9 +40,10 @@ def plant_axes(workspace: Path) -> Inspection:
     verdicts = np.where(wrong, np.where(carries, 2, 1), np.where(carries, 3, 0)).astype(np.int8)
     finding = a_finding(n, np.flatnonzero(carries), side=inspection.dataset.load(0).size[0], label=target)
     scores = {**inspection.scores, "trigger": np.asarray(finding.row_scores)}
-    write_findings(found.scan_dir(key), [finding])
-    write_fused(
-        found.scan_dir(key),
+    plant(
+        found,
+        key,
+        [finding],
         scores=scores,
         threshold=0.5,
         suspicion=np.maximum(content, artifact),

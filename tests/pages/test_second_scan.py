@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.errors import UserError
-from core.scans.pipeline import ScanOptions, newest_scan, scan
+from core.scans.options import ScanOptions
+from core.scans.pipeline import newest_scan, scan
 from core.workspace.workspace import Workspace
 from tests.support.app_server import ROOT
 from ui.api.reasons import NOT_DESCRIBED, described

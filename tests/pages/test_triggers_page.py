@@ -11,14 +11,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.reviews.log import Reviews
-from core.scans.findings_file import write_findings, write_fused
-from core.scans.folder import truth_of
 from core.scans.pipeline import inspection_of, newest_scan, open_dataset
+from core.scans.stored import truth_of
 from core.workspace.workspace import Workspace
 from tests.support.app_server import ROOT, running_app
 from tests.support.component_harness.fake import make_inspection
 from tests.support.component_harness.hands import MARKS
 from tests.support.finding_toys import a_finding
+from tests.support.finding_toys import plant as plant_patterns
 from ui.widgets.trigger_views import facts, one_line, score_histogram
 
 pytest_plugins = ["tests.support.component_harness.browser"]
@@ -37,11 +37,10 @@ def plant(workspace: Path, make) -> None:
     found = Workspace(workspace)
     key = newest_scan(found, "demo")
     inspection = inspection_of(found, key)
-    write_findings(found.scan_dir(key), make(inspection))
     n = len(inspection.dataset)
     columns = {"suspicion": np.array(inspection.suspicion), "verdicts": np.array(inspection.verdicts)}
     columns |= {"content": np.zeros(n, np.float32), "artifact": np.zeros(n, np.float32)}
-    write_fused(found.scan_dir(key), scores=dict(inspection.scores), threshold=inspection.threshold, **columns)
+    plant_patterns(found, key, make(inspection), scores=dict(inspection.scores), threshold=inspection.threshold, **columns)
 
 
 def two_findings(inspection):

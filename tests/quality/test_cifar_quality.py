@@ -14,8 +14,8 @@ from core.embedders.base import Settings
 from core.evaluation.measures import evaluate
 from core.neighbours.graph import nearest
 from core.scans.embedding import embed
-from core.scans.folder import truth_of
 from core.scans.pipeline import inspection_of, newest_scan, open_dataset
+from core.scans.stored import truth_of
 from core.scores import SCORES
 from core.sources import open_source
 from core.types import Dataset, Evidence

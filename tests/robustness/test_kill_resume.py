@@ -14,9 +14,10 @@ import pytest
 
 from core.errors import Cancelled
 from core.files.atomic import read_json
-from core.scans import embedding, findings_file, stages
-from core.scans import folder as inspections
-from core.scans.pipeline import ScanOptions, inspection_of, is_finished, newest_scan, scan
+from core.scans import features, stages
+from core.scans import folder as scan_folder
+from core.scans.options import ScanOptions
+from core.scans.pipeline import inspection_of, is_finished, newest_scan, scan
 from core.workspace.progress import State, read_progress
 from core.workspace.workspace import Workspace
 from tests.support.core_toys import CPU, image_folder, quick_gradients, scan_files
@@ -79,8 +80,8 @@ def test_a_scan_interrupted_at_any_write_goes_on_to_the_same_bytes(
     at, stops, done = 0, 0, 0
     write = {
         (module, name): getattr(module, name)
-        for module in (stages, findings_file, embedding, inspections)
-        for name in ("write_array", "write_json")
+        for module in (features, scan_folder)
+        for name in ("write_array", "write_json", "write_sealed")
     }
 
     def counted(original: Callable[[Path, object], None]) -> Callable[[Path, object], None]:

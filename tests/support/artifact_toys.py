@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.scores.artifact import ARTIFACT_SCORES
+from core.scores import SCORES, by_need
 from core.scores.probe.train import Probe
+
+ARTIFACT_SCORES = by_need(SCORES, "probe")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from core.embedders.gradients.gradients import Gradients
 from core.embedders.gradients.patch_dictionary import PatchDictionary
 from core.embedders.whitening import unit_rows
 from core.neighbours.graph import nearest
-from core.scans.pipeline import ScanOptions
+from core.scans.options import ScanOptions
 from core.scores.probe import train as probe
 from core.types import Evidence
 from core.workspace.workspace import Workspace
@@ -26,7 +26,7 @@ Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
 CPU = ScanOptions(device="cpu", k=10)
 # what may differ between two runs of the same scan
-CHANGING = {"progress.json", "lock"}
+CHANGING = {"progress.json", "lock", "scan.log"}
 
 
 def unit(vectors: NDArray[np.floating]) -> Vectors:

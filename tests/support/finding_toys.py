@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from core.scans import folder_of
+from core.scans.stored import write_findings, write_fused
 from core.types import Finding
+from core.workspace import Workspace
 
 
 def a_finding(n: int, rows: Any, *, side: int = 32, **given: Any) -> Finding:
@@ -34,3 +38,10 @@ def a_finding(n: int, rows: Any, *, side: int = 32, **given: Any) -> Finding:
         "contradicted": 0.97,
     }
     return Finding(**(fields | given))
+
+
+def plant(home: Workspace, key: str, findings: Sequence[Finding], **fused: Any) -> None:
+    """Write findings and what `write_fused` takes into a finished scan, as the scan itself would."""
+    with folder_of(home, key).writing("patterns") as step:
+        write_findings(step, findings)
+        write_fused(step, **fused)

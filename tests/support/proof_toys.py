@@ -14,14 +14,13 @@ import pytest
 
 from core.attacks.apply import apply_attack
 from core.attacks.write import write_poisoned
-from core.scans.findings_file import write_findings, write_fused
-from core.scans.folder import truth_of
 from core.scans.pipeline import inspection_of, open_dataset, scan
+from core.scans.stored import truth_of
 from core.scores.probe import train as probe
 from core.types import VERDICTS, Finding, Inspection, Truth
 from core.workspace.workspace import Workspace
 from tests.support.core_toys import CPU, image_folder, quick_gradients
-from tests.support.finding_toys import a_finding
+from tests.support.finding_toys import a_finding, plant
 
 TARGET = "bee"
 
@@ -53,12 +52,13 @@ class Scanned:
 
     def judge(self, bad: np.ndarray, findings: list[Finding] | None = None, suggested: np.ndarray | None = None) -> None:
         """Write into the scan that `bad` rows (bool) alone are suspicious, and these findings."""
-        inspection, folder = self.inspection, self.home.scan_dir(self.key)
+        inspection = self.inspection
         n = len(bad)
         assert inspection.suggestions is not None
-        write_findings(folder, findings or [])
-        write_fused(
-            folder,
+        plant(
+            self.home,
+            self.key,
+            findings or [],
             scores=dict(inspection.scores),
             threshold=0.5,
             suspicion=np.where(bad, 0.99, 0.01).astype(np.float32),

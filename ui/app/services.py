@@ -17,17 +17,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from core.errors import UserError
-from core.files import read_json
 from core.proofs import ProofFolder, proofs_of
 from core.reviews import Reviews
-from core.scans import ScanOptions, inspection_of, is_finished, lineage, newest_scan, source_of
+from core.scans import ScanOptions, folder_of, inspection_of, is_finished, lineage, newest_scan, source_of
 from core.sources import source_identity
 from core.types import Decision, Inspection
 from core.workspace import State, Workspace, alive, default_workspace, read_progress
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_INSPECTIONS = 4
-_STAGE_FILES = ("rows.json", "similarity.npy", "scores.json", "fused.json", "map.json")
 
 
 @dataclass
@@ -54,7 +52,7 @@ class AppServices:
         self.write_token = secrets.token_urlsafe(24)
         self._lock = threading.RLock()
         self._reviews: Reviews | None = None
-        self._loaded: OrderedDict[str, tuple[tuple[bool, ...], Inspection]] = OrderedDict()
+        self._loaded: OrderedDict[str, tuple[tuple[int, ...], Inspection]] = OrderedDict()
         self._standing: dict[str, tuple[object, Mapping[str, Decision]]] = {}
         self._jobs: dict[str, _Job] = {}
         self._proofs: dict[str, _Job] = {}
@@ -64,10 +62,10 @@ class AppServices:
     def inspection(self, key: str) -> Inspection | None:
         """The shared inspection of a scan, as far as the scan has come; None where there is none."""
         try:
-            folder = self.workspace.scan_dir(key)
+            folder = folder_of(self.workspace, key)
         except UserError:
             return None
-        stages = tuple((folder / name).exists() for name in _STAGE_FILES)
+        stages = folder.signature()
         with self._lock:
             known = self._loaded.get(key)
             if known is not None and known[0] == stages:
@@ -116,7 +114,7 @@ class AppServices:
     def scan_options(self, spec: str) -> ScanOptions:
         """The options of the newest scan of a source, so that a stopped one goes on as it was begun."""
         key = self.newest_key(spec)
-        return ScanOptions.read(read_json(self.workspace.scan_dir(key) / "options.json")) if key else ScanOptions()
+        return (ScanOptions.of(folder_of(self.workspace, key).json("options")) if key else None) or ScanOptions()
 
     def first_source_identity(self) -> str:
         """Identity of the source that the app was started with."""
@@ -140,12 +138,12 @@ class AppServices:
         """`key`, or where that scan has stopped before its end, the newest finished scan of its source, if it has one."""
         if is_finished(self.workspace, key) or self.at_work(key):
             return key
-        source = read_json(self.workspace.scan_dir(key) / "source.json")
+        source = folder_of(self.workspace, key).json("source")
         return (newest_scan(self.workspace, str(source["identity"])) if source else None) or key
 
     def at_work(self, key: str) -> bool:
         """True while some process works on this scan."""
-        state = read_progress(self.workspace.scan_dir(key) / "progress.json")
+        state = folder_of(self.workspace, key).progress()
         return state is not None and state.state == "running" and alive(state.pid)
 
     def start_scan(self, spec: str, options: ScanOptions) -> None:
@@ -166,7 +164,7 @@ class AppServices:
     def scan_state(self, identity: str) -> State | None:
         """How the newest scan of a source stands; None where it has never been scanned or is simply done."""
         scans = self.workspace.scans_of(identity)
-        found = read_progress(self.workspace.scan_dir(scans[-1]["key"]) / "progress.json") if scans else None
+        found = folder_of(self.workspace, scans[-1]["key"]).progress() if scans else None
         job = self._jobs.get(identity)
         if job is None:
             return found
@@ -179,7 +177,7 @@ class AppServices:
 
     def learning(self, key: str) -> dict[str, Any]:
         """How the learning of a scan's embedder goes, as core/scans/learning.py writes it; empty where nothing is known."""
-        found = read_json(self.workspace.scan_dir(key) / "learning.json")
+        found = folder_of(self.workspace, key).json("learning")
         return found if isinstance(found, dict) else {}
 
     def cancel_scan(self, identity: str) -> None:
@@ -264,16 +262,8 @@ def _started(command: Sequence[str]) -> _Job:
 
 
 def _command(identity: str, options: ScanOptions, workspace: Workspace) -> list[str]:
-    command = [sys.executable, "-m", "core", "scan", "--workspace", str(workspace.root)]
-    command += ["--embedder", options.embedder, "--k", str(options.k), "--device", options.device]
-    command += ["--seed", str(options.seed)]
-    chosen = {"--backbone": options.backbone, "--epochs": options.epochs, "--minutes": options.minutes, "--batch": options.batch}
-    command += [part for name, value in chosen.items() if value not in ("auto", 0) for part in (name, str(value))]
-    for name, file in (("--weights", options.weights), ("--embeddings", options.embeddings)):
-        command += [name, str(Path(file).expanduser().absolute())] if file else []
-    command += ["--allow-outside"] if options.allow_outside else []
     # behind the dashes nothing is an option, however the folder is called
-    return [*command, "--", identity]
+    return [sys.executable, "-m", "core", "scan", "--workspace", str(workspace.root), *options.arguments(), "--", identity]
 
 
 @functools.cache

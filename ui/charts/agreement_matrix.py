@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import plotly.graph_objects as go
 
-from core.evaluation import Agreement, agreement, top_size
-from core.types import Inspection
+from core.evaluation import Agreement, agreement
+from core.types import Inspection, top_size
 from ui.api.reasons import detector_words
 from ui.charts.charts import _label_text as chart_text
 from ui.charts.quadrant import INK

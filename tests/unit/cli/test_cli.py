@@ -18,7 +18,6 @@ from core.cli import program as cli
 from core.cli.program import main
 from core.errors import Cancelled
 from core.scores import SCORES
-from core.scores.artifact import ARTIFACT_SCORES
 from core.types import VERDICTS
 from tests.support.core_toys import draw, image_folder, quick_gradients
 
@@ -166,11 +165,7 @@ def test_the_module_runs_and_says_what_it_can() -> None:
     assert done.returncode == 0 and done.stderr == ""
     found = json.loads(done.stdout)
     assert {"taster", "python", "versions", "devices", "embedders", "scores", "attacks", "exports", "workspace", "sources"} == set(found)
-    assert (
-        list(found["scores"]) == [*SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"]
-        and found["devices"][0] == "cpu"
-        and found["sources"] == []
-    )
+    assert list(found["scores"]) == [*SCORES] and found["devices"][0] == "cpu" and found["sources"] == []
     assert {"csv", "parquet", "folder", "report", "cleanlab", "fiftyone"} <= set(found["exports"])
 
 
@@ -213,7 +208,7 @@ def test_poison_scan_and_evaluate(taster: Door, images: Path, tmp_path: Path) ->
     found = said.json
     assert "embedding images" in said.err
     assert set(found) == {"scores", "verdict", "suggestion_accuracy", "rows", "positives"}
-    assert list(found["scores"]) == ["suspicion", *SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"]
+    assert list(found["scores"]) == ["suspicion", *SCORES]
     for measured in found["scores"].values():
         assert set(measured) == MEASURES and list(measured["tpr_at_fpr"]) == ["0.001", "0.01", "0.05"]
     assert set(found["verdict"]) == {"tpr", "fpr"} and (found["rows"], found["positives"]) == (90, 9)

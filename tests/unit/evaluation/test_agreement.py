@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from core.evaluation.agreement import agreement, top_size
-from core.types import VERDICTS
+from core.evaluation.agreement import agreement
+from core.types import VERDICTS, top_size
 from tests.support.component_harness.fake import make_inspection
 from tests.support.finding_toys import a_finding
 from ui.api.reasons import NOT_DESCRIBED, described, detector_words, reasons

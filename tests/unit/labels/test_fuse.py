@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from core.labels.fuse import DUPLICATE_AT, THRESHOLD, Fused, concentrated_labels, fuse
 from core.labels.label_model import judge
 from core.neighbours.vote import vote
-from core.scores import SCORES
+from core.scores import SCORES, by_need
 from core.types import UNLABELLED, VERDICTS, Evidence
 from tests.support.core_toys import clusters, evidence, flipped, unit
 
@@ -19,7 +19,7 @@ CODES = {name: VERDICTS.index(name) for name in VERDICTS}
 
 
 def fused(found: Evidence) -> Fused:
-    scores = {name: score.function(found) for name, score in SCORES.items()}
+    scores = {name: score.function(found) for name, score in by_need(SCORES, "evidence").items()}
     wrong = judge(found.labels, len(found.classes), vote(found).shares).wrong
     return fuse(found.labels, len(found.classes), wrong, scores)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from core.embedders.base import halving, out_of_memory
 from core.embedders.whitening import whitened_pca
 from core.errors import UnreadableImage, UserError
-from core.scans import embedding
+from core.scans import embedding, features
 from core.scans.embedding import embed
 from core.types import Dataset
 from tests.support.attack_toys import make_dataset, random_images
@@ -66,7 +66,7 @@ class Breakable:
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "SHARD_ROWS", 8)
-    monkeypatch.setattr(embedding, "GATHER_ROWS", 6)
+    monkeypatch.setattr(features, "GATHER_ROWS", 6)
 
 
 def expected(images: list[np.ndarray], dataset: Dataset) -> np.ndarray:

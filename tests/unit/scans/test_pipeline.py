@@ -12,21 +12,14 @@ import pytest
 
 from core.embedders.gradients.gradients import Gradients
 from core.errors import UnreadableImage, UserError
-from core.scans import embedding, pipeline, stages
-from core.scans.folder import truth_of
-from core.scans.pipeline import (
-    ScanOptions,
-    inspection_of,
-    is_finished,
-    lineage,
-    newest_scan,
-    open_dataset,
-    scan,
-    source_path,
-)
+from core.scans import embedding, pipeline
+from core.scans import folder as scan_folder
+from core.scans.options import ScanOptions
+from core.scans.origins import lineage, source_path
+from core.scans.pipeline import inspection_of, is_finished, newest_scan, open_dataset, scan
 from core.scans.stages import Stages
+from core.scans.stored import truth_of
 from core.scores import SCORES
-from core.scores.artifact import ARTIFACT_SCORES
 from core.types import VERDICTS, Inspection
 from core.workspace.progress import STAGES, State, read_progress
 from core.workspace.workspace import Workspace
@@ -61,7 +54,7 @@ class Counter:
 
         monkeypatch.setattr(Gradients, "features", counted)
         # halftones are other pictures, made anew for every scan
-        monkeypatch.setattr(Stages, "_halftone_shift", lambda scan, pixels, device: None)
+        monkeypatch.setattr(Stages, "_halftoned", lambda scan, pixels, device: {})
 
 
 def inspect(workspace: Workspace, key: str) -> Inspection:
@@ -82,9 +75,7 @@ def test_a_scan_leaves_a_whole_inspection(images: Path, home: Workspace) -> None
     assert found.dataset.skipped == () and found.recipe == CPU.recipe() and found.key == key
     evidence = found.evidence
     assert evidence is not None and evidence.neighbours.shape == (72, 10) and not evidence.vectors.flags.writeable
-    assert list(found.scores) == [*SCORES, *ARTIFACT_SCORES, "halftone_shift", "trigger"] and all(
-        s.shape == (72,) for s in found.scores.values()
-    )
+    assert list(found.scores) == [*SCORES] and all(s.shape == (72,) for s in found.scores.values())
     assert found.suspicion is not None and found.verdicts is not None and found.suggestions is not None
     assert (found.verdicts < len(VERDICTS)).all() and found.threshold == 0.5
     assert found.xy is not None and found.xy.shape == (72, 2) and found.projection == "umap"
@@ -113,7 +104,7 @@ def test_a_second_scan_is_served(images: Path, home: Workspace, monkeypatch: pyt
     def fail(*arguments: object, **named: object) -> None:
         raise AssertionError("this was known already")
 
-    for module, name in ((embedding, "embed"), (stages, "write_array"), (stages, "read_array")):
+    for module, name in ((embedding, "embed"), (scan_folder, "write_array"), (scan_folder, "read_array")):
         monkeypatch.setattr(module, name, fail)
     assert scan(str(images), CPU, home) == key
     assert scan_files(home, key) == before

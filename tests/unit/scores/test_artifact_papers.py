@@ -11,11 +11,13 @@ from scipy.linalg import expm
 from scipy.stats import chi2
 from sklearn.cluster import KMeans
 
+from core.scores import SCORES, by_need
 from core.scores import scan as scan_module
-from core.scores.artifact import ARTIFACT_SCORES
 from core.scores.scan import EM_ROUNDS, anomaly, identity_and_variation
 from core.scores.spectre import ALPHA, AXES, KEPT, STEPS, trimmed_estimate
 from tests.support.artifact_toys import Given, given_of
+
+ARTIFACT_SCORES = by_need(SCORES, "probe")
 
 
 def _early(given: Given) -> list[float]:

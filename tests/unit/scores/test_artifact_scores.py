@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.scores.artifact import ARTIFACT_SCORES
+from core.scores import SCORES, by_need
 from core.types import UNLABELLED
 from tests.support.artifact_toys import Given, given_of, planted
 from tests.support.core_toys import auroc
+
+ARTIFACT_SCORES = by_need(SCORES, "probe")
 
 ON_FEATURES = ("spectral_signature", "activation_clustering", "scan", "spectre")
 FEWEST = {"early_learning": 1, "learnability": 1, "spectral_signature": 3, "activation_clustering": 4, "scan": 4, "spectre": 10}
