@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .common import add_common, add_scan_options, add_source, newest_key, show, workspace_of
+from .common import add_common, add_scan_options, add_source, scanning, show
 
 
 def add(commands: Any) -> None:
@@ -23,18 +23,8 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Run `cleanse`."""
-    from ..cleansing import cleanse_text, cleansing, write_cleansed
-    from ..exports import refuse_place
-    from ..reviews import Reviews, fold
-    from ..scans import inspection_of, lineage, source_path
+    from ..api import cleanse
+    from ..cleansing import cleanse_text
 
-    workspace = workspace_of(chosen)
-    # a place that cannot be is told before a scan of minutes, not after
-    refuse_place(chosen.out, Path(chosen.source).expanduser())
-    key = newest_key(chosen, workspace)
-    inspection = inspection_of(workspace, key)
-    assert inspection is not None
-    log = Reviews(workspace.reviews_path).log(lineage(workspace, key))
-    found = cleansing(inspection, fold(log), auto=chosen.auto)
-    result = write_cleansed(inspection, found, log, chosen.out, source=source_path(workspace, key), link=chosen.link)
+    result = cleanse(chosen.source, chosen.out, auto=chosen.auto, link=chosen.link, **scanning(chosen))
     show(result if chosen.json else cleanse_text(result))

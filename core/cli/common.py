@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..workspace import Workspace, default_workspace
 from .progress_line import ProgressLine
 
-if TYPE_CHECKING:
-    pass
+# how a person starts this very program
+PROGRAM = "taster" if __name__.split(".")[0] == "taster" else "python -m core"
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -45,18 +45,11 @@ def workspace_of(chosen: argparse.Namespace) -> Workspace:
     return Workspace(chosen.workspace if chosen.workspace is not None else default_workspace())
 
 
-def scan_now(chosen: argparse.Namespace, workspace: Workspace) -> str:
-    """Scan SOURCE as the options say; key of the scan."""
-    from ..scans import ScanOptions, scan
+def scanning(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The keyword arguments by which a function of the library finds the newest scan, or makes one as the options say."""
+    from ..scans import ScanOptions
 
-    return scan(chosen.source, ScanOptions.chosen(chosen), workspace, listener=ProgressLine(sys.stderr))
-
-
-def newest_key(chosen: argparse.Namespace, workspace: Workspace) -> str:
-    """Key of the newest finished scan, made first if there is none."""
-    from ..scans import usable_scan
-
-    return usable_scan(workspace, chosen.source, listener=ProgressLine(sys.stderr)) or scan_now(chosen, workspace)
+    return {"workspace": chosen.workspace, "progress": ProgressLine(sys.stderr), **vars(ScanOptions.chosen(chosen))}
 
 
 def show(result: Any) -> None:

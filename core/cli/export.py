@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from .common import add_common, add_scan_options, add_source, newest_key, show, workspace_of
+from .common import add_common, add_scan_options, add_source, scanning, show
 
 
 def add(commands: Any) -> None:
@@ -30,24 +29,7 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Run `export`."""
-    from ..exports import export
-    from ..reviews import Reviews, fold
-    from ..scans import inspection_of, lineage, source_path
+    from ..api import export
 
-    workspace = workspace_of(chosen)
-    key = newest_key(chosen, workspace)
-    inspection = inspection_of(workspace, key)
-    assert inspection is not None
-    reviews, digests = Reviews(workspace.reviews_path), lineage(workspace, key)
-    newest = reviews.head(digests)
-    if chosen.seq is not None and not 0 <= chosen.seq <= newest:
-        raise UserError(
-            f"--seq {chosen.seq}: there is no such decision on this set",
-            f"0 (none) to {newest} (the newest)",
-            "leave it out for the state of now",
-        )
-    log = reviews.log(digests, upto=chosen.seq)
-    written = export(
-        inspection, fold(log), log, to=chosen.to, out=chosen.out, source=source_path(workspace, key), link=chosen.link, seq=chosen.seq
-    )
+    written = export(chosen.source, chosen.out, to=chosen.to, link=chosen.link, seq=chosen.seq, **scanning(chosen))
     show({"written": [str(path) for path in written]} if chosen.json else "\n".join(str(path) for path in written))

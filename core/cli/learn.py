@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from .common import add_common, add_scan_options, add_source, show, workspace_of
+from .common import PROGRAM, add_common, add_scan_options, add_source, show, workspace_of
 from .progress_line import ProgressLine
 
 
@@ -53,7 +53,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _text(found: dict[str, Any], source: str) -> str:
     if not found.get("curve"):
-        return f"this set was learned from before; see it: python -m core scan {source} --embedder simclr"
+        return f"this set was learned from before; see it: {PROGRAM} scan {source} --embedder simclr"
     last = found["curve"][-1]
     agree = "" if last["agreement"] is None else f"; neighbours agree with the given labels on {100 * last['agreement']:.1f} %"
     notes = "".join(f"\nnote: {note}" for note in found.get("notes", []))

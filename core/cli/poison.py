@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from .common import add_allow_outside, add_common, add_source, show
+from .common import PROGRAM, add_allow_outside, add_common, add_source, show
 from .progress_line import ProgressLine
 
 
@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("poison", help="make a poisoned copy of a set, with its truth")
     add_source(parser)
     add_allow_outside(parser)
-    parser.add_argument("--attack", required=True, metavar="NAME", help="see: python -m core info")
+    parser.add_argument("--attack", required=True, metavar="NAME", help=f"see: {PROGRAM} info")
     parser.add_argument("--rate", type=float, default=0.01, help="share of the whole set that is changed (default 0.01)")
     parser.add_argument("--target", default=None, metavar="CLASS", help="class name or number (default: the first)")
     parser.add_argument("--seed", type=int, default=0)

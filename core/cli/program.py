@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from ..errors import Cancelled, TasterError, UserError
 from . import cleanse, evaluate, export, info, learn, poison, prove, scan
+from .common import PROGRAM
 
 # in the order in which --help lists them
 COMMANDS = (scan, learn, poison, evaluate, cleanse, prove, export, info)
@@ -76,12 +77,12 @@ class _Parser(argparse.ArgumentParser):
     """Errors as one line: what is wrong – the way out."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(message, f"see: python -m {self.prog} --help")
+        raise UserError(message, f"see: {self.prog} --help")
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    found = _Parser(prog="core", description="Find, see and mend poisoned images in a training set.")
+    found = _Parser(prog=PROGRAM, description="Find, see and fix poisoned images in a training set.")
     commands = found.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

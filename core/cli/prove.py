@@ -6,8 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from ..errors import UserError
-from .common import add_allow_outside, add_common, add_source, show, workspace_of
+from .common import add_allow_outside, add_common, add_source, show
 from .progress_line import ProgressLine
 
 
@@ -39,21 +38,12 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Run `prove`."""
-    from ..proofs import ProveOptions, proof_line, proof_text, prove
-    from ..scans import ScanOptions, scan, source_of, usable_scan
-    from ..sources import source_identity
+    from dataclasses import fields
 
-    workspace = workspace_of(chosen)
-    options = ProveOptions(
-        chosen.test, chosen.seeds, chosen.epochs, chosen.minutes, chosen.victim, chosen.trigger, chosen.device, chosen.allow_outside
-    )
-    options.check()
-    key = chosen.scan or usable_scan(workspace, chosen.source, listener=ProgressLine(sys.stderr))
-    if chosen.scan and source_of(workspace, chosen.scan).identity != source_identity(chosen.source):
-        raise UserError(f"scan {chosen.scan} is of another source", "a scan of SOURCE", "leave --scan out to use the newest")
-    if key is None:
-        # --epochs and --minutes of a scan mean another thing than those of a victim
-        plain = ScanOptions(device=chosen.device, allow_outside=chosen.allow_outside)
-        key = scan(chosen.source, plain, workspace, listener=ProgressLine(sys.stderr))
-    result = prove(key, options, workspace, listener=proof_line(ProgressLine(sys.stderr)))
+    from ..api import prove
+    from ..proofs import ProveOptions, proof_line, proof_text
+
+    line = ProgressLine(sys.stderr)
+    options = {entry.name: getattr(chosen, entry.name) for entry in fields(ProveOptions)}
+    result = prove(chosen.source, scan=chosen.scan, workspace=chosen.workspace, progress=proof_line(line), scanning=line, **options)
     show(result if chosen.json else proof_text(result))

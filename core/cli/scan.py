@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
-from .common import add_common, add_scan_options, add_source, scan_now, show, workspace_of
+from .common import add_common, add_scan_options, add_source, show, workspace_of
+from .progress_line import ProgressLine
 
 
 def add(commands: Any) -> None:
@@ -19,8 +21,8 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Run `scan`."""
-    from ..scans import summary, summary_text
+    from ..scans import ScanOptions, scan, summary, summary_text
 
     workspace = workspace_of(chosen)
-    found = summary(workspace, scan_now(chosen, workspace))
+    found = summary(workspace, scan(chosen.source, ScanOptions.chosen(chosen), workspace, listener=ProgressLine(sys.stderr)))
     show(found if chosen.json else summary_text(found, chosen.source))
