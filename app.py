@@ -9,20 +9,21 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ui.api.routes import make_routes
-from ui.app.launch import HOSTS, lifespan, serve
+from ui.app.arguments import access_key
+from ui.app.guard import Guard
+from ui.app.launch import lifespan, serve
 from ui.app.services import services
 
 app = st.App(
     Path(__file__).resolve().parent / "ui" / "shell.py",
     routes=make_routes(services()),
     lifespan=lifespan,
-    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
+    middleware=[Middleware(Guard, key=access_key())],
 )
 
 if get_script_run_ctx(suppress_warning=True) is not None:

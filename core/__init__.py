@@ -29,9 +29,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import api
+    from importlib import import_module
 
-    return getattr(api, name)
+    return getattr(import_module(".api", __name__), name)
 
 
 def __dir__() -> list[str]:

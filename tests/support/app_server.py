@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +27,16 @@ class Served:
 
 
 @contextlib.contextmanager
-def running_app(folder: Path, workspace: Path, source: str = "demo", command: str = "program") -> Iterator[Served]:
-    """`python app.py` (or `streamlit run app.py`) on a free port until the block ends; its scans are stopped too."""
+def running_app(
+    folder: Path, workspace: Path, source: str = "demo", command: str = "program", access: Sequence[str] = ("--no-key",)
+) -> Iterator[Served]:
+    """`python app.py` (or `streamlit run app.py`) on a free port until the block ends; its scans are stopped too.
+
+    access: the arguments that say who is let in.
+    """
     port = free_port()
     if command == "program":
-        started = [sys.executable, "app.py", source, "--workspace", str(workspace), "--port", str(port)]
+        started = [sys.executable, "app.py", source, "--workspace", str(workspace), "--port", str(port), *access]
     else:
         started = [
             sys.executable,
@@ -45,6 +50,7 @@ def running_app(folder: Path, workspace: Path, source: str = "demo", command: st
             source,
             "--workspace",
             str(workspace),
+            *access,
         ]
     log = folder / f"app-{port}.log"
     with log.open("wb") as output:

@@ -23,7 +23,7 @@ def test_importing_it_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_its_functions_are_there_whatever_room_was_used_before(name: str) -> None:
     import core.cli
-    import core.scans  # noqa: F401 - rooms must not hide the functions
+    import core.scans
 
     assert callable(getattr(core, name)) and (getattr(core, name).__doc__ or "").strip()
 

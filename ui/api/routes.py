@@ -13,11 +13,11 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -44,6 +44,7 @@ from ui.api.request_checks import (
 )
 from ui.api.sprites import CELLS, MOST_IMAGES, image_png, sprite_png, thumb_png
 from ui.api.tiles import selected_rows, selection, tile_page
+from ui.app.guard import place_of
 
 MOST_ITEMS = 48
 MOST_NOTE = 2000
@@ -86,7 +87,18 @@ def make_routes(services: Services) -> list[Route]:
         Route("/api/decisions/{key}", _Endpoint("GET", door.decisions)),
         Route("/api/decide", _Endpoint("POST", door.decide)),
         Route("/api/undo", _Endpoint("POST", door.undo)),
+        Route("/api/{rest:path}", _Endpoint("GET", _unknown)),
+        # Streamlit serves the first page at "/" alone, and calls its name "not found"
+        Route("/overview", _to_the_front),
     ]
+
+
+async def _unknown(request: Request) -> Response:
+    raise Refusal(404, "there is no such route")
+
+
+async def _to_the_front(request: Request) -> Response:
+    return RedirectResponse("/" + (f"?{request.url.query}" if request.url.query else ""), 307)
 
 
 @dataclass(frozen=True)
@@ -268,7 +280,7 @@ class _Door:
 
     async def _posted(self, request: Request) -> dict[str, Any]:
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        if origin is not None and place_of(origin) != request.headers.get("host"):
             raise Refusal(403, "decisions are taken from this app's own pages only")
         token = request.headers.get("x-taster-token", "")
         if not hmac.compare_digest(token.encode(), self.services.write_token.encode()):

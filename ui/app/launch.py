@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import gc
 import socket
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from core.errors import UserError
+from ui.app.arguments import access_key, chosen
 from ui.app.services import services
 
-HOSTS = ["localhost", "127.0.0.1", "testserver"]
 FIRST_PORT = 8501
 
 
@@ -25,6 +26,11 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
     gc.collect()
     gc.freeze()
+    if Path(sys.argv[0]).name == "streamlit":
+        # `streamlit run` prints an address of its own, which does not know the key
+        import streamlit as st
+
+        _announce(int(st.get_option("server.port") or FIRST_PORT))
     yield
     services().close()
 
@@ -33,24 +39,21 @@ def serve(app: Any) -> None:
     """Serve `app` on 127.0.0.1 until it is stopped; the arguments are the program's."""
     import uvicorn
 
-    chosen = arguments(sys.argv[1:])
     try:
-        port = chosen.port or _free_port()
+        port = chosen().port or _free_port()
         services().open_first()
     except UserError as error:
         sys.stderr.write(f"taster: {error}\n")
         raise SystemExit(2) from error
-    sys.stderr.write(f"\n  Taster is at  http://127.0.0.1:{port}   (Ctrl+C stops it)\n\n")
+    _announce(port)
     uvicorn.run(app, host="127.0.0.1", port=port, ws="websockets-sansio", ws_max_size=50_000_000, log_level="warning")
 
 
-def arguments(given: list[str]) -> argparse.Namespace:
-    """[SOURCE] [--workspace DIR] [--port N]."""
-    parser = argparse.ArgumentParser(prog="app.py", description="Taster: find, see and mend poisoned images.")
-    parser.add_argument("source", nargs="?", default="demo", help="what to open first (default: the demo)")
-    parser.add_argument("--workspace", default=None, help="where results are kept")
-    parser.add_argument("--port", type=int, default=0, help="default: 8501, or the next that is free")
-    return parser.parse_args(given)
+def _announce(port: int) -> None:
+    """The address that lets a browser in, as one line on stdout."""
+    key = f"/?key={quote(access_key())}" if access_key() else ""
+    sys.stdout.write(f"Taster is at http://127.0.0.1:{port}{key}   (Ctrl+C stops it)\n")
+    sys.stdout.flush()
 
 
 def _free_port() -> int:

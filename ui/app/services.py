@@ -23,6 +23,7 @@ from core.scans import ScanOptions, folder_of, inspection_of, is_finished, linea
 from core.sources import source_identity
 from core.types import Decision, Inspection
 from core.workspace import State, Workspace, alive, default_workspace, read_progress
+from ui.app.arguments import chosen
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_INSPECTIONS = 4
@@ -269,15 +270,5 @@ def _command(identity: str, options: ScanOptions, workspace: Workspace) -> list[
 @functools.cache
 def services() -> AppServices:
     """The one instance; workspace and first source come from the program's arguments."""
-    from ui.app.launch import arguments
-
-    program = Path(sys.argv[0]).name
-    chosen = arguments(_own_arguments(sys.argv[1:]) if program in ("app.py", "streamlit") else [])
-    return AppServices(Workspace(Path(chosen.workspace) if chosen.workspace else default_workspace()), chosen.source)
-
-
-def _own_arguments(given: list[str]) -> list[str]:
-    """Arguments meant for the app: behind `--` under `streamlit run app.py -- …`, else all."""
-    if given[:1] == ["run"]:
-        return given[given.index("--") + 1 :] if "--" in given else []
-    return given
+    given = chosen()
+    return AppServices(Workspace(Path(given.workspace) if given.workspace else default_workspace()), given.source)
