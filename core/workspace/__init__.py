@@ -1,0 +1,10 @@
+"""The workspace: where results are kept, one writer at a time, and how far a piece of work has come.
+
+It knows which scans and proofs there are, not what is in them.
+"""
+
+from .journal import logged
+from .progress import Progress, STAGES, STAGE_WORDS, State, alive, ended, read_progress
+from .workspace import Workspace, default_workspace
+
+__all__ = ["Progress", "STAGES", "STAGE_WORDS", "State", "Workspace", "alive", "default_workspace", "ended", "logged", "read_progress"]
