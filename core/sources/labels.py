@@ -11,15 +11,20 @@ from ..errors import UserError
 from ..types import UNLABELLED, Int64
 from .base import shown
 
+MAX_NAME = 1_000
+
 
 def labels_from_values(values: Sequence[Any]) -> tuple[Int64, tuple[str, ...]]:
     """(int64 labels, classes) of a label column: whole numbers in number order, else texts in text order.
 
     None, NaN, "" and negative numbers are −1. Texts that are all whole numbers count as numbers. Raises
-    UserError where a value is a list, a struct or a fraction.
+    UserError where a value is a list, a struct, a fraction or a text too long for a name.
     """
     keys = [_label_key(value) for value in values]
     given = {key for key in keys if key is not None}
+    longest = max((len(key) for key in given), default=0)
+    if longest > MAX_NAME:
+        raise UserError(f"a label has {longest:,} characters", f"at most {MAX_NAME:,}", "choose another column of labels")
     numbers = {key: int(key) for key in given if key.removeprefix("-").isdecimal() and len(key) < 19}
     if len(numbers) == len(given):
         ordered = sorted((key for key in given if numbers[key] >= 0), key=lambda key: (numbers[key], key))
