@@ -19,6 +19,8 @@ MIN_IMAGES = 3
 SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation"})
 TRUTH_FILE = "truth.parquet"
 MAX_CLASSES = 100_000
+# characters of the name of a class or a split
+MAX_NAME = 1_000
 
 
 class DigestCache(Protocol):
@@ -78,6 +80,9 @@ def build(
     """The Dataset of `rows` and its (loader, encoded), with names that any table can hold and its digest."""
     if len(rows.classes) > MAX_CLASSES:
         raise UserError(f"{shown(name)} has {len(rows.classes):,} classes", f"at most {MAX_CLASSES:,}", "choose another column of labels")
+    longest = max(map(len, {*rows.classes, *(rows.splits or ())}), default=0)
+    if longest > MAX_NAME:
+        raise UserError(f"{shown(name)} has a class or split whose name has {longest:,} characters", f"at most {MAX_NAME:,}")
     ids, classes = unique_names(rows.ids), unique_names(rows.classes)
     splits = ("",) * len(ids) if rows.splits is None else tuple(safe_text(split) for split in rows.splits)
     loader, encoded = doors
@@ -130,7 +135,11 @@ def _unreadable(dataset: Dataset) -> list[Skipped]:
 
 def safe_text(text: str) -> str:
     """`text` with lone surrogates (bytes of a file name that are not UTF-8) written as backslash escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        text.encode("utf-8")
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def shown(text: object, limit: int = 80) -> str:

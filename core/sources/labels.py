@@ -9,9 +9,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..types import UNLABELLED, Int64
-from .base import shown
-
-MAX_NAME = 1_000
+from .base import MAX_NAME, shown
 
 
 def labels_from_values(values: Sequence[Any]) -> tuple[Int64, tuple[str, ...]]:
@@ -22,9 +20,6 @@ def labels_from_values(values: Sequence[Any]) -> tuple[Int64, tuple[str, ...]]:
     """
     keys = [_label_key(value) for value in values]
     given = {key for key in keys if key is not None}
-    longest = max((len(key) for key in given), default=0)
-    if longest > MAX_NAME:
-        raise UserError(f"a label has {longest:,} characters", f"at most {MAX_NAME:,}", "choose another column of labels")
     numbers = {key: int(key) for key in given if key.removeprefix("-").isdecimal() and len(key) < 19}
     if len(numbers) == len(given):
         ordered = sorted((key for key in given if numbers[key] >= 0), key=lambda key: (numbers[key], key))
@@ -37,6 +32,8 @@ def labels_from_values(values: Sequence[Any]) -> tuple[Int64, tuple[str, ...]]:
 def _label_key(value: Any) -> str | None:
     if value is None or value == "":
         return None
+    if isinstance(value, (str, bytes)) and len(value) > MAX_NAME:
+        raise UserError(f"a label has {len(value):,} characters", f"at most {MAX_NAME:,}", "choose another column of labels")
     if isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):

@@ -39,7 +39,7 @@ def read_columns(path: Path) -> Columns:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{shown(path.name)} cannot be read as Parquet: {str(error)[:80]}", "a whole Parquet file") from error
-    features = _features(schema)
+    features = _features(schema, path.name)
     image = _image_column(schema, features)
     label, classes = _label_column(schema, features)
     is_struct = image is not None and pa.types.is_struct(schema.field(image).type)
@@ -55,10 +55,10 @@ def _check_footer(path: Path) -> None:
         raise UserError(f"the footer of {shown(path.name)} claims {length:,} bytes", f"at most {MAX_FOOTER_BYTES >> 20} MB")
 
 
-def _features(schema: pa.Schema) -> dict[str, Any]:
+def _features(schema: pa.Schema, name: str) -> dict[str, Any]:
     note = (schema.metadata or {}).get(b"huggingface", b"{}")
     if len(note) > MAX_NOTE_BYTES:
-        raise UserError(f"the notes on its columns take {len(note):,} bytes", f"at most {MAX_NOTE_BYTES >> 20} MB")
+        raise UserError(f"the notes on the columns of {shown(name)} take {len(note):,} bytes", f"at most {MAX_NOTE_BYTES >> 20} MB")
     try:
         features = json.loads(note)["info"]["features"]
     except (ValueError, KeyError, TypeError, RecursionError):

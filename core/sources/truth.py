@@ -16,6 +16,7 @@ from .base import safe_text, shown
 
 COLUMNS = ("id", "is_poisoned", "original_label")
 YES, NO = frozenset({"true", "1", "1.0", "yes"}), frozenset({"false", "0", "0.0", "no", ""})
+MAX_ID = 10_000
 NUMBER = re.compile(r"-?\d{1,18}(\.\d{0,18})?|nan", re.IGNORECASE | re.ASCII)
 WAY_OUT = "choose the truth that was written with this set; in the set's own folder, move truth.parquet away"
 
@@ -35,6 +36,9 @@ def read_truth(path: Path, dataset: Dataset) -> Truth:
             raise UserError(f"{name} cannot be read: it holds nothing", f"a table with the columns {', '.join(COLUMNS)}")
         held = ", ".join(shown(column, 30) for column in table.names[:8]) or "(none)"
         raise UserError(f"{name} has the columns {held}", "it needs id and is_poisoned, original_label, or both")
+    longest = max((len(value) for value in table.columns["id"] if isinstance(value, (str, bytes))), default=0)
+    if longest > MAX_ID:
+        raise UserError(f"{name} has an id of {longest:,} characters", f"at most {MAX_ID:,}")
     ids = [safe_text(str(value)) for value in table.columns["id"]]
     if len(set(ids)) != len(ids):
         raise UserError(f"{name} names an image twice", "each id may occur once")
