@@ -132,8 +132,8 @@ def _listed(held: Any, shared: _Shared) -> list[Any]:
     import pyarrow as pa
 
     if pa.types.is_dictionary(held.type):
-        words = held.dictionary.to_pylist()
-        return [None if place is None else shared(words[place]) for place in held.indices.to_pylist()]
+        words = [shared(word) for word in held.dictionary.to_pylist()]
+        return [None if place is None else words[place] for place in held.indices.to_pylist()]
     return [shared(value) for value in held.to_pylist()]
 
 
