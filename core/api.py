@@ -199,9 +199,9 @@ def _inspection(home: Workspace, key: str) -> Inspection:
 
 def _truth(found: Inspection, source: str | Path, table: str | Path | None, home: Workspace, allow_outside: bool) -> Truth:
     from .errors import UserError
-    from .evaluation import read_truth
     from .scans import open_dataset as opened
     from .scans import truth_of
+    from .sources import read_truth
 
     if table is not None:
         return read_truth(Path(table), found.dataset)

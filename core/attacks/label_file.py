@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
+from ..files import check_regular, read_table
 from ..types import Dataset, Int64
 from .base import Attack, Change, Scene
 
+MAX_NPY_BYTES, MAX_CELLS = 1 << 30, 50_000_000
 FORMATS = (".csv", ".parquet", ".npy")
 # columns that say which image is meant, or something else that is no label
 NOT_LABELS = {"id", "row", "index", "file_name", "filepath", "path", "split", "is_poisoned"}
@@ -31,7 +33,7 @@ def label_file(scene: Scene) -> Change:
     path = scene.labels_file
     if path is None:
         raise UserError("attack 'label_file' got no file", "it needs a .csv, .parquet or .npy file of labels")
-    table = read_table(path)
+    table = labels_table(path)
     column = pick_column(table, scene.labels_column, scene.dataset.classes, path)
     given = as_labels(table[column], scene.dataset.classes)
     if isinstance(given, str):
@@ -43,7 +45,7 @@ def label_file(scene: Scene) -> Change:
     return Change(changed.astype(np.int64), labels[changed])
 
 
-def read_table(path: Path) -> Table:
+def labels_table(path: Path) -> Table:
     """Columns of a .csv, .parquet or .npy file as lists; an .npy file has the one column "label"."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
@@ -52,32 +54,26 @@ def read_table(path: Path) -> Table:
             f"it must end in one of: {', '.join(FORMATS)}",
             "pickled files are refused because they can run code; save the labels as .csv",
         )
-    # imported here: only this attack reads tables
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        if suffix == ".csv":
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
-            return {str(name): list(frame[name]) for name in frame.columns}
-        if suffix == ".parquet":
-            table = pq.read_table(path)
-            return {name: table.column(i).to_pylist() for i, name in enumerate(table.column_names)}
+    if suffix == ".npy":
         return {"label": _read_npy(path)}
-    except FileNotFoundError:
-        raise UserError(f"labels file {path} is not there", "give the path of an existing file") from None
-    except (OSError, ValueError, EOFError, pa.ArrowException) as error:
-        # pandas' parser errors are ValueErrors
-        raise UserError(f"labels file {path.name!r} cannot be read: {error}", f"it must be a sound {suffix} file") from error
+    columns = read_table(path, "labels file").columns
+    if not columns:
+        raise UserError(f"labels file {path.name!r} cannot be read: it holds nothing", f"it must be a sound {suffix} file")
+    if len(columns) * max((len(values) for values in columns.values()), default=0) > MAX_CELLS:
+        raise UserError(f"labels file {path.name!r} has {len(columns):,} columns", f"at most {MAX_CELLS:,} cells in all")
+    return columns
 
 
 def _read_npy(path: Path) -> list[object]:
-    # allow_pickle=False: an object array would run code of whoever made it
-    array = np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError("an .npy file of labels holds one row of integers")
-    return list(array.tolist())
+    try:
+        check_regular(path, "labels file", most=MAX_NPY_BYTES)
+        # allow_pickle=False: an object array would run code of whoever made it
+        array = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in "iu":
+            raise ValueError("an .npy file of labels holds one row of integers")
+        return list(array.tolist())
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"labels file {path.name!r} cannot be read: {error}", "it must be a sound .npy file") from error
 
 
 def pick_column(table: Table, asked: str | None, classes: Sequence[str], path: Path) -> str:
@@ -127,13 +123,15 @@ def match_rows(table: Table, dataset: Dataset, path: Path) -> tuple[Int64, Int64
     """(lines of the table, rows of the data set) that belong together, each int64 (m,)."""
     n_lines = len(next(iter(table.values()), []))
     if "id" in table:
-        where: dict[object, int] = {name: row for row, name in enumerate(dataset.ids)}
-        keys: list[object] = [str(value) for value in table["id"]]
+        names = [str(value) for value in table["id"]]
+        keys: list[object] = list(names)
+        places = dataset.rows_of(names)
     elif "row" in table:
         # a file that counts the source's rows must not slip when some of them were skipped
         source = np.arange(len(dataset)) if dataset.source_rows is None else dataset.source_rows
-        where = {int(number): row for row, number in enumerate(source)}
+        where: dict[object, int] = {int(number): row for row, number in enumerate(source)}
         keys = [_as_index(value) for value in table["row"]]
+        places = np.array([where.get(key, -1) for key in keys], dtype=np.int64)
     elif n_lines == len(dataset):
         everything = np.arange(n_lines, dtype=np.int64)
         return everything, everything
@@ -144,11 +142,10 @@ def match_rows(table: Table, dataset: Dataset, path: Path) -> tuple[Int64, Int64
         )
     if len(set(keys)) != len(keys):
         raise UserError(f"{path.name} names an image twice", "each image may occur once in its 'id' or 'row' column")
-    pairs = [(line, where[key]) for line, key in enumerate(keys) if key in where]
-    if not pairs:
+    lines = np.flatnonzero(places >= 0)
+    if not len(lines):
         raise UserError(f"{path.name} names no image of this data set", f"ids look like {dataset.ids[0]!r}, rows count from 0")
-    lines, rows = np.array(pairs, dtype=np.int64).T
-    return lines, rows
+    return lines, places[lines]
 
 
 def _allowed_labels(classes: Sequence[str]) -> str:

@@ -25,7 +25,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """SOURCE."""
-    parser.add_argument("source", metavar="SOURCE", help="folder, .parquet, .csv, .jsonl, .tar, .npz, CIFAR folder, or demo")
+    from ..sources import told_by
+
+    parser.add_argument("source", metavar="SOURCE", help=told_by())
 
 
 def add_allow_outside(parser: argparse.ArgumentParser) -> None:

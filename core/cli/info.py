@@ -31,7 +31,7 @@ PACKAGES = (
 
 def add(commands: Any) -> None:
     """The parser of `info`."""
-    parser = commands.add_parser("info", help="versions, devices, embedders, scores, attacks, workspaces")
+    parser = commands.add_parser("info", help="versions, devices, sources, embedders, scores, attacks, workspaces")
     add_common(parser)
     parser.set_defaults(command=run)
 
@@ -48,6 +48,7 @@ def info(workspace: Path) -> dict[str, Any]:
     from ..embedders import EMBEDDERS
     from ..exports import EXPORTS
     from ..scores import SCORES
+    from ..sources import SOURCES
 
     known = Workspace(workspace).recent_sources() if os.path.isdir(workspace) else []
     return {
@@ -55,6 +56,7 @@ def info(workspace: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
         "devices": _devices(),
+        "source_kinds": {name: s.told_by for name, s in SOURCES.items()},
         "embedders": {name: e.summary for name, e in EMBEDDERS.items()},
         "scores": {
             name: {
@@ -94,6 +96,7 @@ def info_text(found: dict[str, Any]) -> str:
     lines = [f"Taster {found['taster']}, Python {found['python']}", "devices: " + ", ".join(found["devices"])]
     lines.append("versions: " + ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
     for title, entries in (
+        ("sources", found["source_kinds"]),
         ("embedders", found["embedders"]),
         ("scores", {name: f"{s['question']} Blind to {s['blind_to']}." for name, s in found["scores"].items()}),
         ("attacks", {name: a["summary"] for name, a in found["attacks"].items()}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UserError
+from ..files import open_regular
 from ..types import Float32
 from .base import Settings
 from .whitening import unit_rows
+
+BLOCK = 1 << 22
 
 
 class Precomputed:
@@ -28,7 +32,11 @@ class Precomputed:
             raise UserError("embedder 'precomputed' needs vectors", "--embeddings FILE.npy, float (images, numbers)")
         path = Path(settings.embeddings)
         self.vectors = _open(path)
-        self.key = "precomputed-" + blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        with open_regular(path, "--embeddings") as file:
+            digest = blake2b(digest_size=16)
+            while block := file.read(BLOCK):
+                digest.update(block)
+        self.key = "precomputed-" + digest.hexdigest()
 
     def check_rows(self, count: int) -> None:
         """Raises UserError unless there is one vector an image."""
@@ -56,8 +64,8 @@ class Precomputed:
 
 
 def _open(path: Path) -> NDArray[Any]:
-    if not path.is_file():
-        raise UserError(f"embeddings file '{path.name}' does not exist", "--embeddings takes a .npy file")
+    if not os.path.isfile(path):
+        raise UserError(f"embeddings file '{path.name[:200]}' does not exist, or is no regular file", "--embeddings takes a .npy file")
     try:
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
@@ -69,4 +77,6 @@ def _open(path: Path) -> NDArray[Any]:
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
         shape = getattr(vectors, "shape", "an archive")
         raise UserError(f"the embeddings are {shape}", "a two-dimensional array of numbers: (images, numbers)")
+    if vectors.shape[1] == 0:
+        raise UserError(f"the embeddings are {vectors.shape}: vectors without a number", "at least one number an image")
     return vectors

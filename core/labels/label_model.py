@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..neighbours import row_chunks
 from ..types import UNLABELLED, Float32, Int64, Suggestions
 
 # an exponent above 1.5 fits easy sets a little better and calls ten times as many honest labels wrong on hard ones
@@ -42,7 +43,6 @@ LEAST_RATE = 0.002
 LEAST_SHARE = 0.5
 MISREAD = 0.05
 NATURAL = 0.004
-CHUNK = 8192
 # quantiles of a normal distribution and how many standard deviations they lie above its median; on easy sets a whole
 # class may stand at the top of the scale and stretch the outer one, so the smaller estimate counts
 NULL_QUANTILES = ((0.7, 0.5244), (0.8413, 1.0))
@@ -87,7 +87,7 @@ def judge(labels: Int64, classes: int, shares: Shares) -> Judgement:
     model = _fit(labels, classes, shares)
     suggested, best_share = np.empty(n, dtype=np.int64), np.empty(n)
     wrong, own, margin = (np.full(n, np.nan) for _ in range(3))
-    for rows in _chunks(n):
+    for rows in row_chunks(n, classes):
         raw = shares(rows)
         q = _sharpen(raw, model.gamma)
         # equal shares for all: nobody voted
@@ -167,7 +167,7 @@ def _fit(labels: Int64, classes: int, shares: Shares) -> LabelModel:
         return LabelModel(1.0, np.full(classes, 0.01), np.zeros(classes))
     given = labels[labelled]
     own = {gamma: np.empty(len(labelled)) for gamma in EXPONENTS}
-    for part in _chunks(len(labelled)):
+    for part in row_chunks(len(labelled), classes):
         raw = shares(labelled[part])
         for gamma in EXPONENTS:
             own[gamma][part] = _sharpen(raw, gamma)[np.arange(len(part)), given[part]]
@@ -196,7 +196,3 @@ def _error_rates(own: NDArray[np.float64], given: Int64, classes: int) -> tuple[
 def _sharpen(shares: Float32, gamma: float) -> NDArray[np.float64]:
     powered = shares.astype(np.float64) ** gamma
     return np.asarray(powered / powered.sum(axis=1, keepdims=True))
-
-
-def _chunks(n: int) -> list[NDArray[np.int64]]:
-    return [np.arange(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]

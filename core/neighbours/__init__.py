@@ -4,6 +4,6 @@ The only room that imports faiss.
 """
 
 from .graph import nearest
-from .vote import TEMPERATURES, class_shares, vote
+from .vote import TEMPERATURES, class_shares, row_chunks, vote
 
-__all__ = ["TEMPERATURES", "class_shares", "nearest", "vote"]
+__all__ = ["TEMPERATURES", "class_shares", "nearest", "row_chunks", "vote"]

@@ -16,6 +16,8 @@ TEMPERATURES = (0.12, 0.16, 0.2)
 FLOOR = 0.002
 FIT_ROWS = 20_000
 CHUNK = 8192
+# rows times classes of one array of shares, 64 MB: with many classes, fewer rows are looked at in one go
+CELLS = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +39,18 @@ class Vote:
         """Share that goes to the row's given label, float32 (n,); NaN for unlabelled rows."""
         n = len(self.evidence)
         own = np.full(n, np.nan, dtype=np.float32)
-        for start in range(0, n, CHUNK):
-            rows = np.arange(start, min(start + CHUNK, n))
+        for rows in row_chunks(n, len(self.evidence.classes)):
             labels = self.evidence.labels[rows]
             shares = self.shares(rows)
             known = labels != UNLABELLED
             own[rows[known]] = shares[known, labels[known]]
         return own
+
+
+def row_chunks(n: int, classes: int) -> list[NDArray[np.int64]]:
+    """Rows 0…n − 1 in parts of at most 8,192 whose shares (rows, classes) do not fill the memory; what is found does not depend on them."""
+    step = int(np.clip(CELLS // (classes + 1), 1, CHUNK))
+    return [np.arange(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def class_shares(neighbour_labels: NDArray[np.int64], similarity: Float32, classes: int, temperature: float) -> Float32:
@@ -71,6 +78,12 @@ def vote(evidence: Evidence) -> Vote:
         return Vote(evidence, TEMPERATURES[0])
     rows = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), FIT_ROWS)).astype(np.int64))]
     neighbour_labels, similarity = evidence.labels[evidence.neighbours[rows]], evidence.similarity[rows]
-    own = (np.arange(len(rows)), evidence.labels[rows])
-    likelihood = [float(np.log(class_shares(neighbour_labels, similarity, len(evidence.classes), t)[own]).mean()) for t in TEMPERATURES]
-    return Vote(evidence, TEMPERATURES[int(np.argmax(likelihood))])
+    given, classes = evidence.labels[rows], len(evidence.classes)
+
+    def likelihood(temperature: float) -> float:
+        own = np.empty(len(rows), dtype=np.float32)
+        for part in row_chunks(len(rows), classes):
+            own[part] = class_shares(neighbour_labels[part], similarity[part], classes, temperature)[np.arange(len(part)), given[part]]
+        return float(np.log(own).mean())
+
+    return Vote(evidence, TEMPERATURES[int(np.argmax([likelihood(t) for t in TEMPERATURES]))])

@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..labels import Fused, Judgement, dirty_rows, fuse, judge
-from ..neighbours import nearest, vote
+from ..neighbours import nearest, row_chunks, vote
 from ..scores import SCORES, by_need
 from ..types import UNLABELLED, Bool, Evidence, Finding, Float32, Suggestions, UInt8
 
 if TYPE_CHECKING:
     from ..triggers import Mined
-
-CHUNK = 8192
 
 
 class Stages(Protocol):
@@ -69,8 +67,7 @@ def judge_content(evidence: Evidence, progress: Stages | None = None) -> Content
     votes = vote(evidence)
     judged = judge(evidence.labels, len(evidence.classes), votes.shares)
     doubted = np.zeros(len(evidence), dtype=bool)
-    for start in range(0, len(evidence) if evidence.classes else 0, CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(evidence)))
+    for rows in row_chunks(len(evidence) if evidence.classes else 0, len(evidence.classes)):
         doubted[rows] = votes.shares(rows).argmax(1) != evidence.labels[rows]
     doubted &= evidence.labels != UNLABELLED
     return Content(scores, judged, doubted, fuse(evidence.labels, len(evidence.classes), judged.wrong, scores))

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..files import read_json
+from ..files import check_regular, read_json
 from ..workspace import Workspace
 from .demo import DEMO_BACKDOOR
 from .folder import ScanFolder
+
+MOST_RECIPE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -68,5 +70,9 @@ def attack_recipe(identity: str) -> dict[str, Any] | None:
     """
     if identity == "demo":
         return dict(DEMO_BACKDOOR)
-    found = read_json(Path(identity) / "recipe.json")
+    try:
+        check_regular(path := Path(identity) / "recipe.json", "the recipe", most=MOST_RECIPE_BYTES)
+    except UserError:
+        return None
+    found = read_json(path)
     return found if isinstance(found, dict) and "attack" in found else None

@@ -7,23 +7,25 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..errors import UserError
 from ..types import Dataset, Int64, UInt8
-from .base import Options, Rows, build, shown
-from .decoding import MAX_PIXELS, png_of
-from .files import as_digests, digest_bytes, keep_digests, kept_digests
+from .base import Options, Rows, Source, build, shown
+from .decoding import MAX_PIXELS
+from .files import container_digests
 from .labels import labels_by_name, labels_from_values
+from .stored import Records, array_doors
 
 IMAGE_ARRAYS = ("images", "x", "x_train", "data")
 LABEL_ARRAYS = ("labels", "y", "y_train", "targets")
-MAX_BYTES = 8 << 30
+# what has to lie in memory as a whole
+MAX_BYTES = 768 << 20
 MAX_LABEL_BYTES = 1 << 28
 ALLOWED = "uint8, or floats in 0…1, of shape (n, h, w, 3), (n, h, w, 1) or (n, h, w)"
 _READ_ERRORS = (
@@ -48,7 +50,7 @@ def open_npz(path: Path, options: Options) -> Dataset:
     """Dataset of an .npz: images, labels and class_names if there are any; ids "file name#row"; raises UserError.
 
     Sizes are read from the headers before anything is loaded. Images stored without compression stay on
-    disk; compressed ones are loaded, up to 8 GB. Arrays of Python objects are refused.
+    disk; compressed ones are loaded, up to 768 MB. Arrays of Python objects are refused.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -58,13 +60,9 @@ def open_npz(path: Path, options: Options) -> Dataset:
     except _READ_ERRORS as error:
         reason = str(error)[:80] or type(error).__name__
         raise UserError(f"{shown(path.name)} cannot be read: {reason}", "a whole .npz file") from error
-    digests = _digests(path, images, options)
+    digests = container_digests(path, len(images), _contents(path, images), options)
     rows = Rows([f"{path.name}#{row}" for row in range(len(images))], labels, classes, digests)
-
-    def pixels_of(row: int) -> UInt8:
-        return _to_rgb(np.asarray(images[row]))
-
-    return build(path.name, rows, ((lambda row: Image.fromarray(pixels_of(row))), (lambda row: png_of(pixels_of(row)))))
+    return build(path.name, rows, array_doors(lambda row: images[row], _to_rgb, digests))
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
@@ -82,7 +80,7 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[tuple[int,
     return shape, is_fortran, dtype, start
 
 
-def _images(archive: zipfile.ZipFile, path: Path, members: dict[str, zipfile.ZipInfo]) -> NDArray[Any]:
+def _images(archive: zipfile.ZipFile, path: Path, members: dict[str, zipfile.ZipInfo]) -> NDArray[Any] | Records:
     info = next((members[name] for name in IMAGE_ARRAYS if name in members), None)
     if info is None:
         held = ", ".join(shown(name, 30) for name in list(members)[:8]) or "none"
@@ -95,15 +93,12 @@ def _images(archive: zipfile.ZipFile, path: Path, members: dict[str, zipfile.Zip
         raise UserError(f"the images of {shown(path.name)} are {dtype} of shape {shape}", ALLOWED)
     if min(shape[1:]) < 1 or shape[1] * shape[2] > MAX_PIXELS:
         raise UserError(f"the images of {shown(path.name)} are {shape[2]}x{shape[1]}", f"1 to {MAX_PIXELS:,} pixels")
-    if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
-        offset = _data_offset(path, info) + start
-        if not shape[0]:
-            return np.empty(shape, dtype)
-        return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if is_fortran else "C")
+    if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1 and not is_fortran:
+        return Records(path, _data_offset(path, info) + start, shape[0], dtype, shape[1:])
     if info.file_size > MAX_BYTES:
         raise UserError(
-            f"the images of {shown(path.name)} take {info.file_size / 2**30:,.0f} GB unpacked",
-            f"at most {MAX_BYTES >> 30} GB where they are compressed",
+            f"the images of {shown(path.name)} take {info.file_size / 2**30:,.1f} GB unpacked",
+            f"at most {MAX_BYTES >> 20} MB where they are compressed or in Fortran's order",
             "save them with numpy.savez, or as image folders",
         )
     return _load(archive, info)
@@ -146,21 +141,17 @@ def _small(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     return _load(archive, info)
 
 
-def _digests(path: Path, images: NDArray[Any], options: Options) -> UInt8:
-    kept = kept_digests(path, len(images), options)
-    if kept is not None:
-        return kept
-    found = []
-    for image in images:
+def _contents(path: Path, images: NDArray[Any] | Records) -> Iterator[bytes]:
+    for image in images.read() if isinstance(images, Records) else images:
         if image.dtype != np.uint8 and not (np.min(image) >= 0 and np.max(image) <= 1):
             raise UserError(f"{shown(path.name)} holds floats outside 0…1", ALLOWED, "divide by 255, or save as uint8")
-        found.append(digest_bytes(np.ascontiguousarray(image).tobytes()))
-    digests = as_digests(found)
-    keep_digests(path, digests, options)
-    return digests
+        yield np.ascontiguousarray(image).tobytes()
 
 
 def _to_rgb(image: NDArray[Any]) -> UInt8:
     levels = image if image.dtype == np.uint8 else np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     grey = levels.reshape(*levels.shape[:2], -1)
     return np.ascontiguousarray(np.repeat(grey, 3, axis=2) if grey.shape[2] == 1 else grey)
+
+
+ARRAYS = Source("arrays", "an .npz", lambda path, options: path.is_file() and path.suffix.lower() == ".npz", open_npz)

@@ -6,22 +6,25 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UnreadableImage, UserError
-from ..types import UNLABELLED, Dataset, Int64, Skipped, Truth, UInt8, content_digest
+from ..types import UNLABELLED, Dataset, Int64, Skipped, UInt8, content_digest
 
 MIN_IMAGES = 3
 SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation"})
-TRUTH_COLUMNS = ("id", "is_poisoned", "original_label")
+TRUTH_FILE = "truth.parquet"
+MAX_CLASSES = 100_000
+# characters of the name of a class or a split
+MAX_NAME = 1_000
 
 
 class DigestCache(Protocol):
-    """Digests of images by file; an answer holds only while the file's size and mtime_ns are unchanged."""
+    """Digests of images by file; an answer holds only while the file is unchanged."""
 
     def get(self, path: Path) -> NDArray[np.uint8] | None:
         """uint8 (m, 16) kept for the file as it is now, or None; m is 1 for an image, rows for a container."""
@@ -38,6 +41,23 @@ class Options:
 
     allow_outside: bool = False
     digests: DigestCache | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of source, for `SOURCES`.
+
+    told_by: what a person points to, as errors, `--help` and `info` list it.
+    detect: (an existing path, options) -> whether this kind reads it; may raise UserError.
+    open: (that path, options) -> Dataset; raises UserError.
+    built_in: it lies nowhere and is named by its name alone; then `detect` is not asked.
+    """
+
+    name: str
+    told_by: str
+    detect: Callable[[Path, Options], bool]
+    open: Callable[[Path, Options], Dataset]
+    built_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,11 @@ def build(
     skipped: Iterable[Skipped] = (),
 ) -> Dataset:
     """The Dataset of `rows` and its (loader, encoded), with names that any table can hold and its digest."""
+    if len(rows.classes) > MAX_CLASSES:
+        raise UserError(f"{shown(name)} has {len(rows.classes):,} classes", f"at most {MAX_CLASSES:,}", "choose another column of labels")
+    longest = max(map(len, {*rows.classes, *(rows.splits or ())}), default=0)
+    if longest > MAX_NAME:
+        raise UserError(f"{shown(name)} has a class or split whose name has {longest:,} characters", f"at most {MAX_NAME:,}")
     ids, classes = unique_names(rows.ids), unique_names(rows.classes)
     splits = ("",) * len(ids) if rows.splits is None else tuple(safe_text(split) for split in rows.splits)
     loader, encoded = doors
@@ -110,7 +135,11 @@ def _unreadable(dataset: Dataset) -> list[Skipped]:
 
 def safe_text(text: str) -> str:
     """`text` with lone surrogates (bytes of a file name that are not UTF-8) written as backslash escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        text.encode("utf-8")
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def shown(text: object, limit: int = 80) -> str:
@@ -140,47 +169,3 @@ def split_in(name: str) -> str:
     """The split that a shard's name tells ("data/train-00000-of-00002.parquet" -> "train"), or ""."""
     words = "".join(c if c.isalnum() else " " for c in name.lower()).split()
     return next((word for word in words if word in SPLIT_NAMES), "")
-
-
-def read_truth_table(path: Path, ids: Sequence[str], classes: Sequence[str], labels: Int64 | None = None) -> Truth:
-    """Truth of the rows `ids`, read from a Parquet table with the columns id, is_poisoned, original_label.
-
-    Original labels are class names, or whole numbers that index `classes`; a class that is not there any
-    more is −1. A row that the table does not name is not poisoned and keeps its given label (`labels`;
-    −1 without them). Names in the table that are no row are passed over. Raises UserError.
-    """
-    known = dict(zip(*_truth_columns(path), strict=True))
-    names = {name: row for row, name in enumerate(classes)}
-    given = np.full(len(ids), UNLABELLED, dtype=np.int64) if labels is None else labels
-    is_poisoned, originals = np.zeros(len(ids), dtype=bool), given.copy()
-    for row, name in enumerate(ids):
-        if name in known:
-            is_poisoned[row], original = known[name]
-            if isinstance(original, str):
-                originals[row] = names.get(safe_text(original), UNLABELLED)
-            else:
-                originals[row] = original if original is not None and 0 <= original < len(classes) else UNLABELLED
-    return Truth(is_poisoned, originals)
-
-
-def _truth_columns(path: Path) -> tuple[list[str], list[tuple[bool, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    allowed = f"a Parquet table with the columns {', '.join(TRUTH_COLUMNS)}"
-    try:
-        with pq.ParquetFile(path) as file:
-            missing = [column for column in TRUTH_COLUMNS if column not in file.schema_arrow.names]
-            if missing:
-                raise UserError(f"the truth table {shown(path.name)} has no column {', '.join(missing)}", allowed)
-            table = file.read(columns=list(TRUTH_COLUMNS))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"the truth table {shown(path.name)} cannot be read: {str(error)[:80]}", allowed) from error
-    ids, poisoned, originals = (table.column(column).to_pylist() for column in TRUTH_COLUMNS)
-    if not all(isinstance(name, str) for name in ids) or len(set(ids)) != len(ids):
-        raise UserError(f"the ids of the truth table {shown(path.name)} are not unique texts", allowed)
-    if not all(flag in (0, 1) for flag in poisoned):
-        raise UserError(f"is_poisoned in the truth table {shown(path.name)} is not true or false everywhere", allowed)
-    if not all(original is None or isinstance(original, (str, int)) for original in originals):
-        raise UserError(f"original_label in the truth table {shown(path.name)} is no class", "class names or whole numbers")
-    return ids, [(bool(flag), original) for flag, original in zip(poisoned, originals, strict=True)]

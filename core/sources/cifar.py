@@ -5,25 +5,29 @@ Layouts: https://www.cs.toronto.edu/~kriz/cifar.html (Krizhevsky, 2009).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..errors import UserError
+from ..files import read_regular
 from ..types import Dataset, Int64, Skipped, UInt8
-from .base import Options, Rows, build, shown
-from .decoding import png_of
-from .files import as_digests, digest_bytes, is_inside, keep_digests, kept_digests
+from .base import Options, Rows, Source, build, shown
+from .files import container_digests, is_inside
 from .labels import labels_by_name
 from .restricted_pickle import load_restricted
+from .stored import Doors, Records, array_doors
 
 SIDE = 32
 N_PIXELS = 3 * SIDE * SIDE
 CIFAR10 = tuple(f"data_batch_{k}" for k in range(1, 6))
-MAX_FILE_BYTES = 1 << 30
+# the published sets take 178 MB
+MAX_PICKLE_BYTES = 256 << 20
+MAX_NAMES_BYTES = 1 << 20
+MAX_LABEL = 9_999
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,15 @@ def open_cifar(path: Path, options: Options) -> Dataset:
             files.append(file)
         else:
             skipped.append(Skipped(file.name, "a link that leaves the source's folder"))
+    if layout.is_pickle and sum(file.stat().st_size for file in files) > MAX_PICKLE_BYTES:
+        raise UserError(f"the pickles of {shown(path.name)} are larger than any CIFAR set", f"at most {MAX_PICKLE_BYTES >> 20} MB in all")
     read = [_pickled(file, layout) if layout.is_pickle else _binary(file, layout) for file in files]
     if not read:
         raise UserError(f"{shown(path.name)} holds no readable CIFAR file", "files that lie in the folder itself")
     pixels = [part[0] for part in read]
     values = [label for _, labels in read for label in labels]
+    if max(values, default=0) > MAX_LABEL:
+        raise UserError(f"{shown(path.name)} has a label above {MAX_LABEL:,}", "numbers of classes, counted from 0")
     names_file = folder / layout.names_file
     is_named = names_file.is_file() and (options.allow_outside or is_inside(path, names_file))
     # without the file of names, the numbers are the names
@@ -96,13 +104,13 @@ def open_cifar(path: Path, options: Options) -> Dataset:
         [f"{file.name}#{row}" for file, part in zip(files, pixels, strict=True) for row in range(len(part))],
         labels_by_name(values, classes),
         classes,
-        np.concatenate([_digests(file, part, options) for file, part in zip(files, pixels, strict=True)]),
+        np.concatenate([container_digests(file, len(part), _pixel_bytes(part), options) for file, part in zip(files, pixels, strict=True)]),
         ["test" if file.name.startswith("test") else "train" for file, part in zip(files, pixels, strict=True) for _ in range(len(part))],
     )
-    return build(path.name, rows, _doors(pixels), skipped)
+    return build(path.name, rows, _doors(pixels, rows.digests), skipped)
 
 
-def _binary(path: Path, layout: _Layout) -> tuple[UInt8, list[int]]:
+def _binary(path: Path, layout: _Layout) -> tuple[Records, list[int]]:
     record = layout.record
     size = path.stat().st_size
     if size == 0 or size % record:
@@ -111,13 +119,13 @@ def _binary(path: Path, layout: _Layout) -> tuple[UInt8, list[int]]:
             f"a multiple of {record:,} bytes",
             "fetch the file again",
         )
-    table = np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, record)
+    table = Records(path, 0, size // record, np.dtype(np.uint8), (record,))
     # CIFAR-100 has the coarse label first, then the fine one.
-    return table[:, layout.label_bytes :], table[:, layout.label_bytes - 1].tolist()
+    return table, [int(values[layout.label_bytes - 1]) for values in table.read()]
 
 
 def _pickled(path: Path, layout: _Layout) -> tuple[UInt8, list[Any]]:
-    held = load_restricted(_read(path), path.name)
+    held = load_restricted(_read(path, MAX_PICKLE_BYTES), path.name)
     pixels = held.get("data")
     labels: Any = next((held[key] for key in layout.label_keys if key in held), None)
     labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
@@ -130,36 +138,37 @@ def _pickled(path: Path, layout: _Layout) -> tuple[UInt8, list[Any]]:
     return pixels, labels
 
 
-def _read(path: Path) -> bytes:
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise UserError(f"{shown(path.name)} is larger than any CIFAR file", f"at most {MAX_FILE_BYTES >> 20} MB")
-    return path.read_bytes()
+def _read(path: Path, most: int) -> bytes:
+    return read_regular(path, "the CIFAR file", most=most)
 
 
 def _class_names(path: Path, layout: _Layout) -> tuple[str, ...]:
     if layout.is_pickle:
-        names: Any = load_restricted(_read(path), path.name).get(layout.names_key)
+        names: Any = load_restricted(_read(path, MAX_NAMES_BYTES), path.name).get(layout.names_key)
         if not isinstance(names, list) or not all(isinstance(name, (str, bytes)) for name in names):
             raise UserError(f"{shown(path.name)} holds no list {layout.names_key}", "a list of texts")
         return tuple(name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name for name in names)
-    text = _read(path).decode("utf-8", "surrogateescape")
+    text = _read(path, MAX_NAMES_BYTES).decode("utf-8", "surrogateescape")
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _digests(path: Path, pixels: UInt8, options: Options) -> UInt8:
-    kept = kept_digests(path, len(pixels), options)
-    if kept is None:
-        kept = as_digests([digest_bytes(np.ascontiguousarray(row).data) for row in pixels])
-        keep_digests(path, kept, options)
-    return kept
+def _pixel_bytes(part: UInt8 | Records) -> Iterator[bytes]:
+    rows = part.read() if isinstance(part, Records) else part
+    return (row[-N_PIXELS:].tobytes() for row in rows)
 
 
-def _doors(parts: list[UInt8]) -> Any:
+def _doors(parts: Sequence[UInt8 | Records], digests: UInt8) -> Doors:
     starts: Int64 = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
 
-    def pixels_of(row: int) -> UInt8:
+    def values_of(row: int) -> UInt8:
         part = int(np.searchsorted(starts, row, side="right")) - 1
-        planes = parts[part][row - int(starts[part])].reshape(3, SIDE, SIDE)
-        return np.ascontiguousarray(planes.transpose(1, 2, 0))
+        # labels, if any, lie before the pixels
+        return np.asarray(parts[part][row - int(starts[part])][-N_PIXELS:])
 
-    return (lambda row: Image.fromarray(pixels_of(row))), (lambda row: png_of(pixels_of(row)))
+    def rgb_of(values: UInt8) -> UInt8:
+        return np.ascontiguousarray(values.reshape(3, SIDE, SIDE).transpose(1, 2, 0))
+
+    return array_doors(values_of, rgb_of, digests)
+
+
+CIFAR = Source("cifar", "a CIFAR-10/100 folder", lambda path, options: path.is_dir() and find_cifar(path) is not None, open_cifar)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,7 +24,9 @@ from ..errors import UnreadableImage
 
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 200
-MAX_ENCODED_BYTES = 512 << 20
+MAX_ENCODED_BYTES = 256 << 20
+# Larger pictures are decoded one at a time, however many threads ask: one can take a gigabyte while it is scaled.
+LARGE_PIXELS = 16_000_000
 
 # EPS would start Ghostscript; for the others Pillow only knows the header, not how to decode.
 _REFUSED_FORMATS = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"})
@@ -47,6 +52,10 @@ _PILLOW_ERRORS = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+_one_large = Lock()
+# What a broken picture is worth is said in the list of skipped files, not on stderr by the library.
+warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @lru_cache(maxsize=1)
@@ -130,13 +139,14 @@ def decode(source: bytes | Path) -> Image.Image:
     data = source if isinstance(source, bytes) else read_file(source)
     if not data:
         raise UnreadableImage("the file is empty")
-    with _as_unreadable(), Image.open(BytesIO(data), formats=_formats()) as image:
+    with _as_unreadable(), np.errstate(all="ignore"), Image.open(BytesIO(data), formats=_formats()) as image:
         _check_size(*image.size)
-        image.load()
-        # Containers of pictures (ICO, ICNS) can hold another size than their header says.
-        _check_size(*image.size)
-        _make_upright(image)
-        return _to_rgb(image)
+        with _one_large if image.width * image.height > LARGE_PIXELS else nullcontext():
+            image.load()
+            # Containers of pictures (ICO, ICNS) can hold another size than their header says.
+            _check_size(*image.size)
+            _make_upright(image)
+            return _to_rgb(image)
 
 
 def _make_upright(image: Image.Image) -> None:

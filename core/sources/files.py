@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from ..errors import UnreadableImage
+from ..errors import UnreadableImage, UserError
+from ..files import TEMPORARY
 from ..types import DIGEST_BYTES, Skipped, UInt8
-from .base import Options, safe_text
-from .decoding import decode, file_problem, read_file, suffix_of, why_unread
+from .base import TRUTH_FILE, Options, safe_text, shown
+from .decoding import file_problem, read_file, why_unread
 
 # Digest of a container's row that holds no image.
 NO_DIGEST = bytes(DIGEST_BYTES)
@@ -45,13 +45,25 @@ def list_files(
     """([(posix path below `root`, place)] sorted, what was left out) of the files whose name `wanted` accepts.
 
     `root` is resolved already; `depth` 1 stays in it. `wanted` gives "" to take a name, None to pass over
-    it, else the reason to skip it. Nothing is opened. Hidden names are passed over. Links that leave
-    `root` are skipped unless allowed; every folder is walked once, so loops of links end.
+    it, else the reason to skip it. Nothing is opened. Names that begin with a dot count as others do, since training
+    loaders read them; only what Taster has not finished writing is passed over. Links that leave `root` are skipped
+    unless allowed; every folder is walked once, so loops of links end.
     """
     walk = _Walk(root, options, wanted, depth)
     walk.run()
     walk.files.sort()
     return walk.files, walk.skipped
+
+
+def list_shards(path: Path, suffix: str, options: Options) -> tuple[list[tuple[str, Path]], list[Skipped]]:
+    """`list_files` of the containers with this suffix in `path` and one folder deeper, or `path` itself where it is one."""
+    if path.is_file():
+        return [(path.name, path)], []
+
+    def wanted(name: str) -> str | None:
+        return "" if name.lower().endswith(suffix) and name != TRUTH_FILE else None
+
+    return list_files(path, options, wanted, depth=2)
 
 
 class _Walk:
@@ -81,7 +93,7 @@ class _Walk:
             return self._skip(name, "a link to a folder that is listed already")
         self._walked.add(real)
         with os.scandir(place) as entries:
-            found = [entry for entry in entries if not entry.name.startswith(".")]
+            found = [entry for entry in entries if not entry.name.startswith(TEMPORARY)]
         for entry in sorted(found, key=lambda entry: entry.name):
             below = f"{name}/{entry.name}" if name else entry.name
             try:
@@ -138,13 +150,13 @@ def keep_digests(path: Path, digests: UInt8, options: Options) -> None:
         options.digests.put(path, digests)
 
 
-def file_doors(
-    paths: Sequence[Path],
-) -> tuple[Callable[[int], Image.Image], Callable[[int], tuple[bytes, str]]]:
-    """(loader, encoded) of rows that are files."""
-
-    def encoded(row: int) -> tuple[bytes, str]:
-        data = read_file(paths[row])
-        return data, suffix_of(data)
-
-    return lambda row: decode(paths[row]), encoded
+def container_digests(path: Path, n_rows: int, contents: Iterable[bytes], options: Options) -> UInt8:
+    """uint8 (n_rows, 16) of a container's rows, remembered or from their `contents`; raises UserError where they cannot be read."""
+    kept = kept_digests(path, n_rows, options)
+    if kept is None:
+        try:
+            kept = as_digests([digest_bytes(content) for content in contents])
+        except UnreadableImage as error:
+            raise UserError(f"{shown(path.name)}: {error.reason}", "a whole file that can be read") from error
+        keep_digests(path, kept, options)
+    return kept

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from os.path import splitext
 from pathlib import Path
 
 from ..errors import UnreadableImage
 from ..types import Dataset, Skipped
-from .base import SPLIT_NAMES, Options, Rows, build, read_truth_table, safe_text
-from .decoding import UNSUPPORTED_SUFFIXES, image_suffixes
-from .files import as_digests, file_digest, file_doors, is_inside, list_files
+from .base import SPLIT_NAMES, TRUTH_FILE, Options, Rows, Source, build, safe_text
+from .decoding import UNSUPPORTED_SUFFIXES, image_suffixes, read_file
+from .files import as_digests, file_digest, is_inside, list_files
 from .labels import labels_by_name
-
-TRUTH_FILE = "truth.parquet"
+from .stored import encoded_doors
+from .truth import read_truth
 
 
 def wanted_image(name: str) -> str | None:
     """ "" for a file name that an image has, a reason for kinds that cannot be decoded, None for other files."""
-    suffix = splitext(name)[1].lower()
+    # a file called ".png" alone is an image to training loaders
+    suffix = "".join(name.lower().rpartition(".")[1:])
     if suffix in image_suffixes():
         return ""
     if suffix in UNSUPPORTED_SUFFIXES:
@@ -54,7 +54,8 @@ def open_folder(path: Path, options: Options) -> Dataset:
         as_digests(digests),
         [parts[0] if has_splits and parts else "" for parts in folders],
     )
-    return _with_truth(build(path.name, rows, file_doors(places), skipped), path, options)
+    doors = encoded_doors(lambda row: read_file(places[row]), rows.digests)
+    return _with_truth(build(path.name, rows, doors, skipped), path, options)
 
 
 def _with_truth(dataset: Dataset, path: Path, options: Options) -> Dataset:
@@ -64,4 +65,7 @@ def _with_truth(dataset: Dataset, path: Path, options: Options) -> Dataset:
     if not options.allow_outside and not is_inside(path, table):
         skip = Skipped(TRUTH_FILE, "a link that leaves the source's folder")
         return replace(dataset, skipped=(*dataset.skipped, skip))
-    return replace(dataset, truth=read_truth_table(table, dataset.ids, dataset.classes, dataset.labels))
+    return replace(dataset, truth=read_truth(table, dataset))
+
+
+FOLDER = Source("folder", "a folder of class folders", lambda path, options: path.is_dir(), open_folder)

@@ -9,14 +9,14 @@ import numpy as np
 
 from ..errors import UserError
 from ..types import UNLABELLED, Int64
-from .base import shown
+from .base import MAX_NAME, shown
 
 
 def labels_from_values(values: Sequence[Any]) -> tuple[Int64, tuple[str, ...]]:
     """(int64 labels, classes) of a label column: whole numbers in number order, else texts in text order.
 
     None, NaN, "" and negative numbers are −1. Texts that are all whole numbers count as numbers. Raises
-    UserError where a value is a list, a struct or a fraction.
+    UserError where a value is a list, a struct, a fraction or a text too long for a name.
     """
     keys = [_label_key(value) for value in values]
     given = {key for key in keys if key is not None}
@@ -32,6 +32,8 @@ def labels_from_values(values: Sequence[Any]) -> tuple[Int64, tuple[str, ...]]:
 def _label_key(value: Any) -> str | None:
     if value is None or value == "":
         return None
+    if isinstance(value, (str, bytes)) and len(value) > MAX_NAME:
+        raise UserError(f"a label has {len(value):,} characters", f"at most {MAX_NAME:,}", "choose another column of labels")
     if isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..errors import UnreadableImage, UserError
+from ..files import Table, read_table, text_lines
 from ..types import Dataset, Skipped
-from .base import Options, Rows, build, safe_text, shown
-from .files import as_digests, contained, file_digest, file_doors
+from .base import Options, Rows, Source, build, safe_text, shown
+from .decoding import read_file
+from .files import as_digests, contained, file_digest
 from .labels import labels_from_values
+from .stored import encoded_doors
 
 FILE_COLUMNS = ("file_name", "filepath", "path", "image")
+COLUMNS = (*FILE_COLUMNS, "label", "split", "id")
 ALLOWED = f"UTF-8 with one of the columns {', '.join(FILE_COLUMNS)}, and label, split, id if there are any"
-MAX_LINE = 1 << 20
 
 
 def open_manifest(path: Path, options: Options) -> Dataset:
@@ -26,43 +28,39 @@ def open_manifest(path: Path, options: Options) -> Dataset:
     Rows whose file is missing are skipped with the reason. Raises UserError for a table that cannot be
     read, has no file column, or gives an id twice.
     """
-    table = list(_read(path))
-    columns = {str(name): None for row in table for name in row}
-    file_column = next((name for name in FILE_COLUMNS if name in columns), None)
+    table = _objects(path) if path.suffix.lower() == ".jsonl" else read_table(path, "the manifest", COLUMNS.__contains__)
+    file_column = next((name for name in FILE_COLUMNS if name in table.columns), None)
     if file_column is None:
-        raise _no_files(path, list(columns))
-    ids, places, digests, rows, skipped = [], [], [], [], []
+        raise _no_files(path, table.names)
+    names = table.columns[file_column]
+    nothing = [None] * len(names)
+    given, labels_given, splits_given = (table.columns.get(name, nothing) for name in ("id", "label", "split"))
+    ids, places, digests, kept, skipped = [], [], [], [], []
     first_line: dict[str, int] = {}
-    for line, row in enumerate(table, start=1):
-        name = row.get(file_column)
+    for row, name in enumerate(names):
         try:
             if not isinstance(name, str) or not name:
                 raise UnreadableImage("the row names no file")
-            row_id = _row_id(row, name)
+            row_id = name if given[row] is None or given[row] == "" else str(given[row])
             if row_id in first_line:
-                raise _twice(path, row_id, first_line[row_id], line)
-            first_line[row_id] = line
+                raise _twice(path, row_id, first_line[row_id], row + 1)
+            first_line[row_id] = row + 1
             place = contained(path.parent, name, options.allow_outside)
             digests.append(file_digest(place, options))
         except UnreadableImage as error:
-            skipped.append(Skipped(safe_text(name) if isinstance(name, str) and name else f"row {line}", error.reason))
+            skipped.append(Skipped(safe_text(name) if isinstance(name, str) and name else f"row {row + 1}", error.reason))
             continue
         ids.append(row_id)
         places.append(place)
-        rows.append(row)
-    labels, classes = labels_from_values([row.get("label") for row in rows])
-    splits = [str(row.get("split") or "") for row in rows]
-    return build(path.name, Rows(ids, labels, classes, as_digests(digests), splits), file_doors(places), skipped)
+        kept.append(row)
+    labels, classes = labels_from_values([labels_given[row] for row in kept])
+    rows = Rows(ids, labels, classes, as_digests(digests), [str(splits_given[row] or "") for row in kept])
+    return build(path.name, rows, encoded_doors(lambda row: read_file(places[row]), rows.digests), skipped)
 
 
 def _no_files(path: Path, columns: Sequence[str]) -> UserError:
     held = f"columns {', '.join(shown(name, 30) for name in columns[:8])}" if columns else "no rows"
     return UserError(f"the manifest {shown(path.name)} names no files (it has {held})", ALLOWED)
-
-
-def _row_id(row: Mapping[str, Any], name: str) -> str:
-    given = row.get("id")
-    return name if given is None or given == "" else str(given)
 
 
 def _twice(path: Path, row_id: str, first: int, second: int) -> UserError:
@@ -73,37 +71,27 @@ def _twice(path: Path, row_id: str, first: int, second: int) -> UserError:
     )
 
 
-def _read(path: Path) -> Iterator[Mapping[str, Any]]:
-    if path.suffix.lower() == ".parquet":
-        return _parquet(path)
-    return _text(path)
+def _objects(path: Path) -> Table:
+    """The table of a .jsonl file: of each line's object the columns that a manifest may have."""
+    names: dict[str, None] = {}
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for number, line in enumerate(text_lines(path, "the manifest"), 1):
+        if not line.strip():
+            continue
+        row = _object(line, number, path)
+        # the first few are for an error to list
+        names.update(dict.fromkeys(name for name in row if name in COLUMNS or len(names) < 8))
+        for name, values in columns.items():
+            value = row.get(name)
+            if isinstance(value, (list, dict)):
+                if name == "label":
+                    raise UserError(f"the label {shown(value)} is no class", "one whole number or one text per image")
+                value = None
+            values.append(value)
+    return Table(tuple(names), {name: values for name, values in columns.items() if name in names})
 
 
-def _text(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = _lines(file, path)
-            if path.suffix.lower() == ".csv":
-                # None gathers surplus cells, which no column describes
-                rows = csv.DictReader(lines, strict=True)
-                yield from ({name: cell for name, cell in row.items() if name is not None} for row in rows)
-            else:
-                yield from (_object(line, number, path) for number, line in enumerate(lines, 1) if line.strip())
-    except UnicodeDecodeError as error:
-        raise UserError(f"the manifest {shown(path.name)} is not UTF-8 text", ALLOWED, "save it as UTF-8") from error
-    except csv.Error as error:
-        raise UserError(f"the manifest {shown(path.name)} is not a CSV table: {error}", ALLOWED) from error
-
-
-def _lines(file: IO[str], path: Path) -> Iterator[str]:
-    # Bounded reads: a line without an end must not fill the memory.
-    while line := file.readline(MAX_LINE):
-        if len(line) == MAX_LINE:
-            raise UserError(f"the manifest {shown(path.name)} has a line longer than {MAX_LINE:,} characters", ALLOWED)
-        yield line
-
-
-def _object(line: str, number: int, path: Path) -> Mapping[str, Any]:
+def _object(line: str, number: int, path: Path) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -114,16 +102,9 @@ def _object(line: str, number: int, path: Path) -> Mapping[str, Any]:
     return row
 
 
-def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            held = file.schema_arrow.names
-            wanted = [name for name in (*FILE_COLUMNS, "label", "split", "id") if name in held]
-            if not any(name in FILE_COLUMNS for name in wanted):
-                raise _no_files(path, held)
-            yield from file.read(columns=wanted).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        raise UserError(f"the manifest {shown(path.name)} cannot be read: {str(error)[:80]}", ALLOWED) from error
+MANIFEST = Source(
+    "manifest",
+    "a .csv, .jsonl or .parquet manifest",
+    lambda path, options: path.is_file() and path.suffix.lower() in (".csv", ".jsonl", ".parquet"),
+    open_manifest,
+)

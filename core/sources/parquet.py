@@ -1,175 +1,39 @@
-"""Parquet files with the encoded images inside, as Hugging Face datasets are stored."""
+"""Parquet files with images inside, as a kind of source; what reads them loads pyarrow, and only when there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
-
-from ..errors import UnreadableImage, UserError
-from ..types import Dataset, Int64, Skipped, UInt8
-from .base import Options, Rows, build, safe_text, shown, split_in
-from .decoding import decode, read_file, suffix_of
-from .files import NO_DIGEST, as_digests, contained, digest_bytes, file_digest, keep_digests, kept_digests
-from .labels import labels_by_name, labels_from_values
-from .parquet_rows import READ_ERRORS, PieceReader, Shard, open_shard
-from .parquet_schema import Columns, read_columns
-
-NO_IMAGE = "the row holds no image"
+from ..errors import UserError
+from ..types import Dataset
+from .base import Options, Source
+from .files import list_shards
 
 
-@dataclass
-class _Reading:
-    """What is known of all rows of all shards, usable or not."""
+def _open(path: Path, options: Options) -> Dataset:
+    from .parquet_set import open_parquet
 
-    shards: list[Shard] = field(default_factory=list)
-    columns: list[Columns] = field(default_factory=list)
-    # index: (shard, row) of every usable row
-    index: list[tuple[int, int]] = field(default_factory=list)
-    digests: list[UInt8] = field(default_factory=list)
-    labels: list[list[Any]] = field(default_factory=list)
-    files: dict[tuple[int, int], Path] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
+    return open_parquet(*list_shards(path, ".parquet", options), path.name, options)
 
 
-def open_parquet(files: Sequence[tuple[str, Path]], left_out: Sequence[Skipped], name: str, options: Options) -> Dataset:
-    """Dataset of (name, place) Parquet files with encoded images, and what was left out; ids are "file name#row".
-
-    The image column is told by the schema's notes, its type, or its name; so is the label. Images that are
-    only named (path without bytes) are looked up beside the file. Raises UserError.
-    """
-    reading = _Reading(skipped=list(left_out))
-    for shard_name, path in files:
-        try:
-            columns = read_columns(path)
-            if columns.image is None:
-                reading.skipped.append(Skipped(safe_text(shard_name), "no column holds images"))
-                continue
-            _read_shard(reading, open_shard(shard_name, path, columns.image, columns.is_struct), columns, options)
-        except UserError as error:
-            if len(files) == 1:
-                raise
-            reading.skipped.append(Skipped(safe_text(shard_name), error.what))
-    if not reading.shards:
-        raise UserError(f"no column of {shown(name)} holds images", "a struct with bytes and path, or bytes alone")
-    labels, classes = _labels(reading)
-    rows = Rows(
-        [f"{reading.shards[shard].name}#{row}" for shard, row in reading.index],
-        labels,
-        classes,
-        np.concatenate(reading.digests),
-        [split_in(reading.shards[shard].name) for shard, _ in reading.index],
-    )
-    return build(name, rows, _doors(reading), reading.skipped)
+def _detect(path: Path, options: Options) -> bool:
+    if path.is_file():
+        return path.suffix.lower() == ".parquet" and _holds_images(path)
+    return any(_is_shard(place) for _, place in list_shards(path, ".parquet", options)[0])
 
 
-def _read_shard(reading: _Reading, shard: Shard, columns: Columns, options: Options) -> None:
-    at = len(reading.shards)
-    # First what can raise, so that a broken file leaves nothing half added.
-    values = _label_values(shard, columns)
-    digests, reasons = _digest_rows(shard, options)
-    paths = _named_paths(shard) if shard.is_struct and not digests.any(axis=1).all() else {}
-    for row in np.flatnonzero(~digests.any(axis=1)).tolist():
-        try:
-            place = _named_file(shard, paths.get(row), options)
-            digests[row] = np.frombuffer(file_digest(place, options), dtype=np.uint8)
-            reading.files[at, row] = place
-        except UnreadableImage as error:
-            reading.skipped.append(Skipped(safe_text(f"{shard.name}#{row}"), reasons.get(row, error.reason)))
-    usable = np.flatnonzero(digests.any(axis=1))
-    reading.shards.append(shard)
-    reading.columns.append(columns)
-    reading.index.extend((at, row) for row in usable.tolist())
-    reading.digests.append(digests[usable])
-    reading.labels.append([values[row] for row in usable.tolist()])
+def _holds_images(path: Path) -> bool:
+    from .parquet_schema import read_columns
+
+    return read_columns(path).image is not None
 
 
-def _named_file(shard: Shard, named: str | None, options: Options) -> Path:
-    if not named:
-        raise UnreadableImage(NO_IMAGE)
-    return contained(shard.path.parent, named, options.allow_outside)
-
-
-def _digest_rows(shard: Shard, options: Options) -> tuple[UInt8, dict[int, str]]:
-    """Digests (rows, 16), zeros where a row holds no bytes, and why rows cannot be read."""
-    kept = kept_digests(shard.path, len(shard), options)
-    if kept is not None:
-        return kept.copy(), {}
-    found: list[bytes] = []
-    reasons: dict[int, str] = {}
-    for group in range(len(shard.starts) - 1):
-        end = int(shard.starts[group + 1])
-        try:
-            for blobs in shard.pieces(group):
-                found.extend(digest_bytes(blob) if blob else NO_DIGEST for blob in blobs.to_pylist())
-        except READ_ERRORS as error:
-            reasons.update(dict.fromkeys(range(len(found), end), f"cannot be read: {str(error)[:80]}"))
-        found = (found + [NO_DIGEST] * (end - len(found)))[:end]
-    digests = as_digests(found)
-    if not reasons:
-        keep_digests(shard.path, digests, options)
-    return digests.copy(), reasons
-
-
-def _named_paths(shard: Shard) -> dict[int, str]:
-    """The file that each row names beside, or in place of, its bytes; read without the bytes."""
+def _is_shard(path: Path) -> bool:
     try:
-        with pq.ParquetFile(shard.path) as file:
-            columns = file.read(columns=[f"{shard.column}.path"]).columns
-            chunks = columns[0].chunks if columns else []
-            texts = [text for chunk in chunks for text in chunk.field("path").to_pylist()]
-    except READ_ERRORS:
-        # The rows stay without an image, with the reason that reading their bytes gave.
-        return {}
-    return {row: text for row, text in enumerate(texts) if isinstance(text, str)}
+        return _holds_images(path)
+    except UserError:
+        # One broken table does not decide what a folder is; where it is a shard, it is listed as skipped.
+        return False
 
 
-def _label_values(shard: Shard, columns: Columns) -> list[Any]:
-    if columns.label is None:
-        return [None] * len(shard)
-    try:
-        with pq.ParquetFile(shard.path) as file:
-            values: list[Any] = file.read(columns=[columns.label]).column(0).to_pylist()
-    except READ_ERRORS as error:
-        raise _no_labels(shard, str(error)[:80]) from error
-    if len(values) != len(shard):
-        raise _no_labels(shard, f"there are {len(values)} for {len(shard)} rows")
-    return values
-
-
-def _no_labels(shard: Shard, reason: str) -> UserError:
-    return UserError(f"the labels of {shown(shard.name)} cannot be read: {reason}", "a whole Parquet file")
-
-
-def _labels(reading: _Reading) -> tuple[Int64, tuple[str, ...]]:
-    values = [value for shard in reading.labels for value in shard]
-    named = {columns.classes for columns in reading.columns}
-    if named == {None}:
-        return labels_from_values(values)
-    if len(named) > 1:
-        raise UserError(
-            "the Parquet files do not agree on the names of the classes",
-            "the same class names in every file",
-            "point to one of the files",
-        )
-    classes = named.pop() or ()
-    return labels_by_name(values, classes), classes
-
-
-def _doors(reading: _Reading) -> Any:
-    index, files = reading.index, reading.files
-    reader = PieceReader(tuple(reading.shards))
-
-    def data_of(row: int) -> bytes:
-        at = index[row]
-        return read_file(files[at]) if at in files else reader.read(*at)
-
-    def encoded(row: int) -> tuple[bytes, str]:
-        data = data_of(row)
-        return data, suffix_of(data)
-
-    return (lambda row: decode(data_of(row))), encoded
+PARQUET = Source("parquet", "a .parquet file or folder of shards", _detect, _open)

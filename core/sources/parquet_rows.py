@@ -15,13 +15,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import UnreadableImage, UserError
+from ..files import column_sizes
 from ..types import Int64
 from .base import shown
 
 CACHE_BYTES = 256 << 20
 PIECE_BYTES = 8 << 20
-# Few: a column written as a dictionary can grow a thousandfold when its rows are spelt out.
 MAX_PIECE_ROWS = 128
+# A column written as a dictionary can repeat its longest image in every row: so many times the whole may be spelt out.
+SPELT_BYTES = 64 << 20
+# Encoded images hardly shrink; what shrinks so much was made to fill the memory.
+BOMB_BYTES, BOMB_RATIO = 256 << 20, 64
 MAX_ROWS = 20_000_000
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, MemoryError)
 
@@ -43,32 +47,33 @@ class Shard:
     def pieces(self, group: int) -> Iterator[pa.Array]:
         """Encoded bytes of each `piece_rows` rows of a row group, null where a row holds none."""
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
-            batches = file.iter_batches(self.piece_rows, row_groups=[group], columns=[self.column], use_threads=False)
+            # only the bytes of the struct: its other fields may be anything
+            column = f"{self.column}.bytes" if self.is_struct else self.column
+            batches = file.iter_batches(self.piece_rows, row_groups=[group], columns=[column], use_threads=False)
             for batch in batches:
-                yield self._bytes(batch.column(0))
-
-    def _bytes(self, column: pa.Array) -> pa.Array:
-        if not self.is_struct:
-            return column
-        if column.type.get_field_index("bytes") < 0:
-            return pa.nulls(len(column), pa.binary())
-        # struct_field, unlike .field(), keeps a null of the struct a null of the field
-        return pc.struct_field(column, "bytes")
+                if batch.num_columns == 0:
+                    yield pa.nulls(batch.num_rows, pa.binary())
+                    continue
+                # struct_field, unlike .field(), keeps a null of the struct a null of the field
+                yield pc.struct_field(batch.column(0), "bytes") if self.is_struct else batch.column(0)
 
 
 def open_shard(name: str, path: Path, column: str, is_struct: bool) -> Shard:
     """Shard of a file, from its footer alone; raises UserError."""
     try:
         with pq.ParquetFile(path) as file:
-            groups = [file.metadata.row_group(g) for g in range(file.metadata.num_row_groups)]
-            lengths = [group.num_rows for group in groups]
-            n_bytes = sum(group.total_byte_size for group in groups)
+            lengths = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
+            sizes = column_sizes(file, f"{column}.bytes" if is_struct else column)
     except READ_ERRORS as error:
         raise UserError(f"{shown(name)} cannot be read: {str(error)[:80]}", "a whole Parquet file") from error
-    if sum(lengths) > MAX_ROWS or min(lengths, default=0) < 0:
-        raise UserError(f"{shown(name)} claims {sum(lengths):,} rows", f"at most {MAX_ROWS:,}")
-    mean = max(n_bytes // max(sum(lengths), 1), 1)
-    piece_rows = int(np.clip(PIECE_BYTES // mean, 1, MAX_PIECE_ROWS))
+    most = min(MAX_ROWS, path.stat().st_size)
+    if sum(lengths) > most or min(lengths, default=0) < 0:
+        raise UserError(f"{shown(name)} claims {sum(lengths):,} rows", f"at most {most:,} for a file of its size")
+    largest, stored = max(sizes, default=(0, 0))
+    if largest > BOMB_BYTES and largest > BOMB_RATIO * max(stored, 1):
+        raise UserError(f"{shown(name)} holds {largest >> 20:,} MB of images in {stored:,} bytes", "images that are not blown up")
+    mean = max(sum(size for size, _ in sizes) // max(sum(lengths), 1), 1)
+    piece_rows = int(np.clip(min(PIECE_BYTES // mean, SPELT_BYTES // max(largest, 1)), 1, MAX_PIECE_ROWS))
     return Shard(name, path, column, is_struct, np.cumsum([0, *lengths], dtype=np.int64), piece_rows)
 
 

@@ -16,6 +16,8 @@ from .base import shown
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "pixel_values", "image_bytes", "bytes", "png", "jpg", "jpeg")
 FILE_NAMES = ("file_name", "filepath", "path", "image")
+# what a footer and the notes in it take when they are read is some thirty times as much
+MAX_FOOTER_BYTES, MAX_NOTE_BYTES = 64 << 20, 8 << 20
 LABEL_NAMES = ("label", "labels", "fine_label", "coarse_label", "target", "targets", "class", "cls", "category", "y")
 
 
@@ -33,19 +35,32 @@ class Columns:
 def read_columns(path: Path) -> Columns:
     """Columns of a Parquet file, from its footer alone; raises UserError where it is none."""
     try:
+        _check_footer(path)
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{shown(path.name)} cannot be read as Parquet: {str(error)[:80]}", "a whole Parquet file") from error
-    features = _features(schema)
+    features = _features(schema, path.name)
     image = _image_column(schema, features)
     label, classes = _label_column(schema, features)
     is_struct = image is not None and pa.types.is_struct(schema.field(image).type)
     return Columns(image, is_struct, label, classes, tuple(schema.names))
 
 
-def _features(schema: pa.Schema) -> dict[str, Any]:
+def _check_footer(path: Path) -> None:
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        file.seek(max(size - 8, 0))
+        length = int.from_bytes(file.read(4), "little")
+    if MAX_FOOTER_BYTES < length < size:
+        raise UserError(f"the footer of {shown(path.name)} claims {length:,} bytes", f"at most {MAX_FOOTER_BYTES >> 20} MB")
+
+
+def _features(schema: pa.Schema, name: str) -> dict[str, Any]:
+    note = (schema.metadata or {}).get(b"huggingface", b"{}")
+    if len(note) > MAX_NOTE_BYTES:
+        raise UserError(f"the notes on the columns of {shown(name)} take {len(note):,} bytes", f"at most {MAX_NOTE_BYTES >> 20} MB")
     try:
-        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        features = json.loads(note)["info"]["features"]
     except (ValueError, KeyError, TypeError, RecursionError):
         # The note is optional: without it the columns are told by type and name.
         return {}

@@ -14,12 +14,16 @@ from typing import Any, BinaryIO
 
 from ..errors import UnreadableImage, UserError
 from ..types import Dataset, Skipped, UInt8
-from .base import Options, Rows, build, safe_text, shown, split_in
-from .decoding import MAX_ENCODED_BYTES, decode, image_suffixes, suffix_of, why_unread
-from .files import NO_DIGEST, as_digests, digest_bytes, keep_digests, kept_digests
+from .base import Options, Rows, Source, build, safe_text, shown, split_in
+from .decoding import MAX_ENCODED_BYTES, image_suffixes, why_unread
+from .files import NO_DIGEST, as_digests, digest_bytes, keep_digests, kept_digests, list_files, list_shards
+from .folder import wanted_image
 from .labels import labels_from_values
+from .stored import Doors, encoded_doors
 
 MAX_LABEL_BYTES = 1 << 16
+# of one member, with all notes that go before it
+MAX_HEADER_BYTES = 4 << 20
 _JSON_LABELS = ("label", "cls", "class")
 _LABEL_KINDS = ("cls", "json", "txt")
 
@@ -67,7 +71,8 @@ def open_webdataset(files: Sequence[tuple[str, Path]], left_out: Sequence[Skippe
     if 2 * len(texts) > sum(kind == "txt" for kind, _ in values):
         values = [(kind, None if kind == "txt" else text) for kind, text in values]
     labels, classes = labels_from_values([value for _, value in values])
-    return build(name, Rows(ids, labels, classes, as_digests(digests), splits), _doors(spots), skipped)
+    rows = Rows(ids, labels, classes, as_digests(digests), splits)
+    return build(name, rows, _doors(spots, rows.digests), skipped)
 
 
 def _index(shard: str, path: Path, skipped: list[Skipped]) -> list[_Sample]:
@@ -93,15 +98,29 @@ def _index(shard: str, path: Path, skipped: list[Skipped]) -> list[_Sample]:
 
 def _members(path: Path) -> Iterator[tarfile.TarInfo]:
     last = -1
-    with tarfile.open(path, mode="r:") as tar:
+    with path.open("rb") as file, tarfile.open(fileobj=(headers := _Headers(file)), mode="r:") as tar:  # type: ignore[call-overload]
         while (member := tar.next()) is not None:
             # A forged size can send the reader back to a header that it has had, for ever.
             if member.offset <= last or member.size < 0:
                 raise tarfile.ReadError("its members do not follow one another")
-            last = member.offset
+            last, headers.length = member.offset, 0
             yield member
             # The list that tarfile keeps of what it has seen grows to hundreds of MB on a large shard.
-            tar.members = []  # type: ignore[attr-defined]
+            tar.members = []
+
+
+class _Headers:
+    """A shard as tarfile reads it: its headers alone, of which a forged one may claim to be as long as the disk."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.length = file, 0
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        self.length += size
+        if size < 0 or self.length > MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of more than {MAX_HEADER_BYTES >> 20} MB")
+        return self._file.read(size)
 
 
 def _file(sample: _Sample, kind: str, place: tuple[int, int]) -> None:
@@ -173,7 +192,7 @@ def _json_object(text: str) -> dict[str, Any] | None:
     return held if isinstance(held, dict) else None
 
 
-def _doors(spots: Sequence[tuple[Path, int, int]]) -> Any:
+def _doors(spots: Sequence[tuple[Path, int, int]], digests: UInt8) -> Doors:
     def data_of(row: int) -> bytes:
         path, offset, size = spots[row]
         try:
@@ -182,8 +201,19 @@ def _doors(spots: Sequence[tuple[Path, int, int]]) -> Any:
         except OSError as error:
             raise UnreadableImage(why_unread(error)) from error
 
-    def encoded(row: int) -> tuple[bytes, str]:
-        data = data_of(row)
-        return data, suffix_of(data)
+    return encoded_doors(data_of, digests)
 
-    return (lambda row: decode(data_of(row))), encoded
+
+def _detect(path: Path, options: Options) -> bool:
+    if path.is_file():
+        return path.suffix.lower() == ".tar"
+    # An archive beside image folders is only where they came from.
+    return bool(list_shards(path, ".tar", options)[0]) and not list_files(path, options, wanted_image)[0]
+
+
+WEBDATASET = Source(
+    "webdataset",
+    ".tar shards",
+    _detect,
+    lambda path, options: open_webdataset(*list_shards(path, ".tar", options), path.name, options),
+)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import random
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from core.errors import UnreadableImage, UserError
 from core.sources import open_source, source_identity
+from tests.support.app_server import ROOT
 from tests.support.source_files import (
     CLASSES,
     KINDS,
@@ -171,6 +175,49 @@ def test_class_names_are_kept_as_they_are(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").write_bytes(png(draw()[0]))
     assert open_source(tmp_path).classes == tuple(sorted(names))
+
+
+def test_names_that_begin_with_a_dot_are_read_as_training_loaders_read_them(tmp_path: Path) -> None:
+    folder(tmp_path, draw(), LABELS)
+    for name in (".dot", "ant/.deep"):
+        (tmp_path / name).mkdir()
+    for name in (".dot/a.png", "ant/.deep/.b.png", "ant/.png", ".loose.png"):
+        (tmp_path / name).write_bytes(png(draw(1)[0]))
+    (tmp_path / "ant/._00.png").write_bytes(b"\x00\x05\x16\x07 a resource fork")
+    (tmp_path / ".taster-left.partial").mkdir()
+    (tmp_path / ".taster-left.partial/a.png").write_bytes(png(draw(1)[0]))
+    data = open_source(tmp_path)
+    assert set(data.ids) - set(open_source(folder(tmp_path / "plain", draw(), LABELS)).ids) == {
+        ".dot/a.png",
+        ".loose.png",
+        "ant/.deep/.b.png",
+        "ant/.png",
+        "ant/._00.png",
+    }
+    assert data.classes == (".dot", *CLASSES) and data.labels[data.row_of(".loose.png")] == -1
+    unreadable(tmp_path / "ant/._00.png", "not an image")
+
+
+def test_libraries_say_nothing_on_stderr(tmp_path: Path) -> None:
+    """Images and tables about which Pillow and pyarrow warn: the reasons are in the list of what was skipped."""
+    folder(tmp_path, draw(), LABELS)
+    tiff = io.BytesIO()
+    Image.fromarray(draw()[0]).save(tiff, format="TIFF")
+    whole = tiff.getvalue()
+    for cut in (len(whole) - 60, len(whole) - 20, len(whole) - 4):
+        (tmp_path / f"ant/cut{cut}.tif").write_bytes(whole[:cut])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(draw()[1]).save(tmp_path / "ant/exif.jpg", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
+    palette = Image.new("P", (9, 9))
+    palette.info["transparency"] = bytes(3)
+    palette.save(tmp_path / "bee/palette.png", transparency=bytes(3))
+    code = (
+        "import sys; from core.sources import open_source, working_pixels; from core.errors import UnreadableImage\n"
+        "data = open_source(sys.argv[1]); working_pixels(data, 32); print(len(data))"
+    )
+    done = subprocess.run([sys.executable, "-W", "always", "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("17", "")
 
 
 # ---- any kind

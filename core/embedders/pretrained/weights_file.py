@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from http.client import HTTPException
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import torch
 
 from ...errors import UserError
+from ...files import check_regular, open_regular
 
 BLOCK = 1 << 22
+MOST_WEIGHT_BYTES, MOST_SHOWN = 16 << 30, 200
 NETWORK_FAULTS = (OSError, RuntimeError, HTTPException)
 
 
@@ -23,8 +26,11 @@ def read_tensors(file: str | Path, wanted: str, prefixes: tuple[str, ...] = ("",
     Raises UserError where the file is not there, is damaged, holds no tensors, or holds anything that would have to run.
     """
     path = Path(file)
-    if not path.is_file():
-        raise UserError(f"weights file '{file}' does not exist", f"--weights takes a file with {wanted}")
+    if not os.path.isfile(file):
+        raise UserError(
+            f"weights file '{str(file)[:MOST_SHOWN]}' does not exist, or is no regular file", f"--weights takes a file with {wanted}"
+        )
+    check_regular(path, "--weights", most=MOST_WEIGHT_BYTES)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -97,7 +103,7 @@ def not_downloaded(embedder: str, error: BaseException) -> UserError:
 
 
 def _hexdigest(path: Path, digest: Any) -> str:
-    with path.open("rb") as opened:
+    with open_regular(path, "the weights", most=MOST_WEIGHT_BYTES) as opened:
         while block := opened.read(BLOCK):
             digest.update(block)
     return str(digest.hexdigest())

@@ -164,7 +164,8 @@ def test_the_module_runs_and_says_what_it_can() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and done.stderr == ""
     found = json.loads(done.stdout)
-    assert {"taster", "python", "versions", "devices", "embedders", "scores", "attacks", "exports", "workspace", "sources"} == set(found)
+    listed = {"source_kinds", "embedders", "scores", "attacks", "exports", "workspace", "sources"}
+    assert {"taster", "python", "versions", "devices", *listed} == set(found)
     assert list(found["scores"]) == [*SCORES] and found["devices"][0] == "cpu" and found["sources"] == []
     assert {"csv", "parquet", "folder", "report", "cleanlab", "fiftyone"} <= set(found["exports"])
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import UserError
-from core.evaluation.measures import evaluate, read_truth, to_table
-from core.types import Dataset, Suggestions, Truth
+from core.evaluation.measures import evaluate, to_table
+from core.types import Suggestions, Truth
 
 
 def truth_of(poisoned: list[int], originals: list[int] | None = None) -> Truth:
@@ -155,118 +150,3 @@ def test_the_table_lines_up_and_shows_missing_values():
     assert lines[1].startswith("knn ") and lines[1].split()[1:] == ["1.0000"] * 5
     assert lines[0].split()[-3:] == ["TPR@0.1%FPR", "TPR@1%FPR", "TPR@5%FPR"]
     assert "TPR 0.0000, FPR 0.0000" in to_table(result) and "–" in lines[-2] and "1 of 4" in lines[-1]
-
-
-# ---- reading the truth
-
-
-@pytest.fixture
-def toy() -> Dataset:
-    n = 6
-    return Dataset(
-        name="toy",
-        ids=tuple(f"cat/{row}.png" for row in range(n)),
-        labels=np.array([0, 0, 1, 1, 2, -1]),
-        classes=("cat", "dog", "7"),
-        splits=("",) * n,
-        image_digests=np.zeros((n, 16), dtype=np.uint8),
-        digest="0" * 32,
-        loader=lambda row: None,
-        encoded=lambda row: (b"", ".png"),
-    )
-
-
-@pytest.mark.parametrize("form", ["csv", "parquet"])
-@pytest.mark.parametrize("labels", ["names", "numbers"])
-def test_truth_is_joined_by_id(toy, tmp_path, form, labels):
-    order = [4, 2, 0, 1, 3]  # row 5 is missing
-    originals = ["7", "dog", "dog", "cat", "cat"] if labels == "names" else [2, 1, 1, 0, 0]
-    columns = {
-        "id": [toy.ids[row] for row in order] + ["other.png"],
-        "is_poisoned": [False, False, True, False, True, True],
-        "original_label": [*originals, originals[0]],
-    }
-    path = tmp_path / f"truth.{form}"
-    if form == "csv":
-        pd.DataFrame(columns).to_csv(path, index=False)
-    else:
-        pq.write_table(pa.table(columns), path)
-    truth = read_truth(path, toy)
-    assert truth.is_poisoned.tolist() == [True, False, False, True, False, False]
-    assert truth.original_labels.tolist() == [1, 0, 1, 0, 2, -1]
-
-
-def test_unknown_and_foreign_originals(toy, tmp_path):
-    path = tmp_path / "truth.csv"
-    lines = [
-        f"{toy.ids[0]},0,",
-        f"{toy.ids[1]},no,cow",
-        f"{toy.ids[2]},False,-1",
-        f"{toy.ids[3]},1,1.0",
-        f"{toy.ids[4]},0,7",
-    ]
-    path.write_text("id,is_poisoned,original_label\n" + "\n".join(lines) + "\n")
-    truth = read_truth(path, toy)
-    assert truth.original_labels.tolist() == [-1, -1, -1, 1, 2, -1]
-    # "cow" is no class here, so the label given to that row is wrong whatever it was
-    assert truth.is_poisoned.tolist() == [False, True, False, True, False, False]
-
-
-def test_either_column_will_do(toy, tmp_path):
-    path = tmp_path / "truth.csv"
-    path.write_text(f"id,original_label\n{toy.ids[0]},dog\n")
-    assert read_truth(path, toy).original_labels.tolist() == [1, -1, -1, -1, -1, -1]
-    path.write_text(f"id,is_poisoned\n{toy.ids[0]},true\n")
-    assert read_truth(path, toy).is_poisoned.tolist() == [True, False, False, False, False, False]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "parts"),
-    [
-        ("t.csv", "id,is_poisoned\nnobody,1\n", ["names no image", "cat/0.png"]),
-        ("t.csv", "name,is_poisoned\nx,1\n", ["name, is_poisoned", "it needs id"]),
-        ("t.csv", "id,colour\nx,1\n", ["it needs id"]),
-        ("t.csv", "id,is_poisoned\ncat/0.png,maybe\n", ["'maybe'", "line 1"]),
-        ("t.csv", "id,is_poisoned,original_label\ncat/0.png,1,3\n", ["'3'", "0…2"]),
-        (
-            "t.csv",
-            "id,is_poisoned,original_label\ncat/0.png,1,cow\n",
-            ["none of the data set's classes", "cat, dog, 7"],
-        ),
-        ("t.csv", "id,is_poisoned\ncat/0.png,1\ncat/0.png,0\n", ["twice"]),
-        ("t.csv", "", ["cannot be read"]),
-        ("t.parquet", "no parquet", ["cannot be read"]),
-        ("t.pkl", "", ["unknown kind"]),
-    ],
-)
-def test_a_bad_truth_is_one_clear_line(toy, tmp_path, name, content, parts):
-    path = tmp_path / name
-    path.write_text(content)
-    with pytest.raises(UserError) as error:
-        read_truth(path, toy)
-    text = str(error.value)
-    assert "\n" not in text and all(part in text for part in parts)
-    with pytest.raises(UserError, match="is not there"):
-        read_truth(tmp_path / "gone.csv", toy)
-
-
-def test_truth_written_by_the_simulator_is_read_back(tmp_path):
-    attacks = pytest.importorskip("core.attacks")
-    n = 12
-    dataset = Dataset(
-        name="toy",
-        ids=tuple(f"{row}.png" for row in range(n)),
-        labels=np.arange(n) % 3,
-        classes=("cat", "dog", "emu"),
-        splits=("",) * n,
-        image_digests=np.zeros((n, 16), dtype=np.uint8),
-        digest="0" * 32,
-        loader=lambda row: None,
-        encoded=lambda row: (bytes([row]), ".png"),
-    )
-    new = attacks.apply_attack(dataset, "symmetric", rate=0.5)
-    out = attacks.write_poisoned(new, tmp_path / "set", recipe={"attack": "symmetric"})
-    paths = pq.read_table(out / "truth.parquet")["id"].to_pylist()
-    truth = read_truth(out / "truth.parquet", replace(new, ids=tuple(paths)))
-    assert np.array_equal(truth.is_poisoned, new.truth.is_poisoned)
-    assert np.array_equal(truth.original_labels, dataset.labels)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from core.errors import UserError
 from core.sources import open_source, source_identity
-from core.sources.base import read_truth_table, split_in, unique_names
+from core.sources.base import split_in, unique_names
 from core.sources.labels import labels_by_name, labels_from_values
 from core.sources.parquet_rows import PieceReader, open_shard
 from tests.support.source_files import CLASSES, LABELS, add_member, draw, folder, png, webdataset, write_parquet
@@ -37,10 +37,10 @@ def test_classes_are_the_first_folders_and_ids_the_paths(tmp_path: Path) -> None
     (tmp_path / "ant/deep/er/z.PNG").write_bytes(png(draw()[0]))
     (tmp_path / "loose.png").write_bytes(png(draw()[1]))
     (tmp_path / "empty class").mkdir()
-    for passed_over in ("notes.txt", "ant/meta.json", ".hidden.png", "ant/.cache.png"):
+    for passed_over in ("notes.txt", "ant/meta.json", "ant/.DS_Store", ".taster-0123"):
         (tmp_path / passed_over).write_bytes(b"x")
-    (tmp_path / ".git").mkdir()
-    (tmp_path / ".git/a.png").write_bytes(png(draw()[0]))
+    (tmp_path / ".taster-left.partial").mkdir()
+    (tmp_path / ".taster-left.partial/a.png").write_bytes(png(draw()[0]))
     data = open_source(tmp_path)
     assert data.classes == CLASSES and data.skipped == ()
     assert list(data.ids) == sorted(data.ids) and len(data) == 14
@@ -77,35 +77,6 @@ def test_truth_beside_the_folders_is_read(tmp_path: Path) -> None:
     assert data.truth is not None and data.skipped == ()
     assert np.flatnonzero(data.truth.is_poisoned).tolist() == [0, 5]
     assert data.truth.original_labels.tolist() == [2, 0, 0, 0, 1, -1, 0, 1, 2, 2, 2, 2]
-
-
-def test_truth_may_hold_label_numbers_and_flags_as_numbers(tmp_path: Path) -> None:
-    path = tmp_path / "t.parquet"
-    pq.write_table(pa.table({"id": ["b", "a"], "is_poisoned": [1, 0], "original_label": [7, 1]}), path)
-    truth = read_truth_table(path, ["a", "b", "c"], ["x", "y"])
-    assert truth.is_poisoned.tolist() == [False, True, False]
-    assert truth.original_labels.tolist() == [1, -1, -1]
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"id": ["a"], "is_poisoned": [True]}, "no column original_label"),
-        ({"id": ["a", "a"], "is_poisoned": [True, True], "original_label": ["x", "x"]}, "not unique"),
-        ({"id": [1], "is_poisoned": [True], "original_label": ["x"]}, "not unique texts"),
-        ({"id": ["a"], "is_poisoned": ["maybe"], "original_label": ["x"]}, "true or false"),
-        ({"id": ["a"], "is_poisoned": [None], "original_label": ["x"]}, "true or false"),
-        ({"id": ["a"], "is_poisoned": [True], "original_label": [0.5]}, "no class"),
-    ],
-)
-def test_a_truth_table_that_is_wrong_says_why(tmp_path: Path, columns: dict[str, list[object]], message: str) -> None:
-    path = tmp_path / "t.parquet"
-    pq.write_table(pa.table(columns), path)
-    with pytest.raises(UserError, match=message):
-        read_truth_table(path, ["a"], ["x"])
-    path.write_bytes(b"no parquet")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_truth_table(path, ["a"], ["x"])
 
 
 # ---- Parquet
