@@ -2,8 +2,6 @@
 
 import streamlit as st
 
-from core.scans import folder_of
-from core.workspace import alive
 from ui.app.services import services
 from ui.empty import need
 from ui.navigation import link
@@ -18,13 +16,8 @@ CHART = {"displayModeBar": False}
 PAGE_TILES = 100
 
 
-def _still_at_work(inspection) -> bool:
-    state = folder_of(services().workspace, inspection.key).progress()
-    return state is not None and state.state == "running" and alive(state.pid)
-
-
 def _not_looked_yet(inspection) -> None:
-    if _still_at_work(inspection):
+    if services().at_work(inspection.key):
         st.info("The scan is still at work; this page opens by itself when it has looked for triggers.")
         _wait()
     else:
