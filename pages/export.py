@@ -1,5 +1,6 @@
 """What will change, then the cleansed set, the decisions and the scores, written or downloaded."""
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import UserError
-from core.exports import cleansed_plan, export
+from core.exports import cleansed_plan, export, scores_table
 from core.reviews import fold
 from core.scans import source_path
 from ui.app.services import services
@@ -85,6 +86,18 @@ def _write_now(inspection, state, log, to: str, link: str, out: str) -> None:
 def _downloads(inspection, state, log) -> None:
     st.subheader("Download")
 
+    def table(suffix: str) -> bytes:
+        buffer = io.BytesIO()
+        if suffix == "csv":
+            import pyarrow.csv
+
+            pyarrow.csv.write_csv(scores_table(inspection, state), buffer)
+        else:
+            import pyarrow.parquet
+
+            pyarrow.parquet.write_table(scores_table(inspection, state), buffer)
+        return buffer.getvalue()
+
     def written(to: str, name: str) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             main, *_ = export(
@@ -94,8 +107,8 @@ def _downloads(inspection, state, log) -> None:
 
     stem = f"taster-{inspection.key[:8]}"
     cells = (
-        ("Scores and decisions, CSV", f"{stem}-scores.csv", lambda: written("csv", "scores.csv")),
-        ("Scores and decisions, Parquet", f"{stem}-scores.parquet", lambda: written("parquet", "scores.parquet")),
+        ("Scores and decisions, CSV", f"{stem}-scores.csv", lambda: table("csv")),
+        ("Scores and decisions, Parquet", f"{stem}-scores.parquet", lambda: table("parquet")),
         ("Decisions, CSV", f"{stem}-decisions.csv", lambda: written("decisions", "decisions.csv")),
         ("Report, HTML", f"{stem}-report.html", lambda: written("report", "report.html")),
     )

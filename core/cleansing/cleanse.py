@@ -6,6 +6,8 @@ decision off, so that there the rule speaks.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exports import CleansedPlan, cleansed_plan, csv_bytes, export, versions
+from ..exports import CleansedPlan, cleansed_plan, export, versions
 from ..types import ACTIONS, VERDICTS, Bool, Decision, Inspection
 from .rule import BY_RULE, MOST_ASKED, Proposals, as_decisions, propose
 
@@ -141,16 +143,20 @@ def _actions(state: Mapping[str, Decision]) -> dict[str, int]:
 def changes_csv(inspection: Inspection, found: Cleansing) -> bytes:
     """What the rule changed, as CSV: id, given_label, action, new_label, confidence, suspicion, verdict, trigger_id."""
     dataset, proposals = inspection.dataset, found.proposals
+    table = io.StringIO()
+    lines = csv.writer(table, lineterminator="\n")
+    lines.writerow(("id", "given_label", "action", "new_label", "confidence", "suspicion", "verdict", "trigger_id"))
     carried = {int(row): f.trigger_id for f in reversed(inspection.findings) for row in f.rows}
-    lines = []
-    for name, decision in found.rule.items():
-        row = dataset.row_of(name)
-        assert row is not None and proposals is not None and inspection.suspicion is not None and inspection.verdicts is not None
+    for row, name in enumerate(dataset.ids):
+        decision = found.rule.get(name)
+        if decision is None:
+            continue
+        assert proposals is not None and inspection.suspicion is not None and inspection.verdicts is not None
         given = dataset.classes[dataset.labels[row]] if dataset.labels[row] >= 0 else ""
         verdict = VERDICTS[inspection.verdicts[row]]
         sure, suspicion = f"{proposals.confidence[row]:.4f}", f"{inspection.suspicion[row]:.4f}"
-        lines.append((name, given, decision.action, decision.label, sure, suspicion, verdict, carried.get(row, "")))
-    return csv_bytes(("id", "given_label", "action", "new_label", "confidence", "suspicion", "verdict", "trigger_id"), lines)
+        lines.writerow((name, given, decision.action, decision.label, sure, suspicion, verdict, carried.get(row, "")))
+    return table.getvalue().encode("utf-8", "backslashreplace")
 
 
 def cleanse_text(result: Mapping[str, Any]) -> str:

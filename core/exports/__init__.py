@@ -3,7 +3,7 @@
 Nothing is overwritten, and an interrupted export leaves nothing under the final name.
 """
 
-from .tables import csv_bytes, versions
+from .tables import versions
 from .write import EXPORTS, CleansedPlan, cleansed_plan, export, refuse_place, scores_table
 
-__all__ = ["EXPORTS", "CleansedPlan", "cleansed_plan", "csv_bytes", "export", "refuse_place", "scores_table", "versions"]
+__all__ = ["EXPORTS", "CleansedPlan", "cleansed_plan", "export", "refuse_place", "scores_table", "versions"]

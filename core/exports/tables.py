@@ -5,10 +5,7 @@ Nothing here touches a disk. Tables have one row an image, in the data set's own
 
 from __future__ import annotations
 
-import csv
-import io
 import platform
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -25,7 +22,6 @@ from ..types import ACTIONS, UNLABELLED, VERDICTS, Bool, Decision, Inspection, I
 
 CHANGES = ("unchanged", "relabelled", "excluded", "unlabelled")
 PACKAGES = ("numpy", "torch", "torchvision", "faiss-cpu", "faiss-gpu", "umap-learn", "scikit-learn", "pillow")
-FORMULA = r"^([=+\-@\t\r\n])"
 IMAGE_NAME = r"(?i)\.(png|apng|jpe?g|jpe|jfif|jp2|webp|bmp|dib|gif|tiff?|p[bgpn]m|pnm|tga|ico|avif)$"
 
 
@@ -211,23 +207,6 @@ def decisions_table(log: Iterable[Decision]) -> pa.Table:
 
 
 # ---- columns
-
-
-def csv_bytes(names: Sequence[str], lines: Sequence[Sequence[str]]) -> bytes:
-    """Lines of text as CSV, safe for spreadsheets; quoted only where needed."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([re.sub(FORMULA, r"'\1", cell) for cell in line] for line in lines)
-    return out.getvalue().encode("utf-8", "backslashreplace")
-
-
-def spreadsheet_safe(table: pa.Table) -> pa.Table:
-    """The table for CSV: a text that a spreadsheet would run (it begins with = + - @, tab or a line break) gets a single quote before it."""
-    for at, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            table = table.set_column(at, field.name, pc.replace_substring_regex(table[field.name], FORMULA, r"'\1"))
-    return table
 
 
 def text_column(values: Sequence[str | None]) -> pa.Array:

@@ -1,36 +1,42 @@
 """Everything that Taster writes for others: tables, manifests, the cleansed folder, the report.
 
-Nothing is written into the source and nothing is overwritten. A result is made in a folder beside its place and
-renamed when it is complete, so an interrupted export leaves nothing under the final name (core/files/destinations.py).
+Nothing is written into the source and nothing is overwritten. A result is made in a folder named ``.taster-…`` beside
+its place and renamed when it is complete, so an interrupted export leaves nothing under the final name.
 
-CSV: a text that a spreadsheet would run as a formula (it begins with = + - @, tab or a line break) gets a single quote before
-it, in every column; Taster's own reader of manifests takes it off again. Parquet holds every text as it is.
+CSV: ids, file names and labels stand exactly as they are, because programs read them back; in the columns `note` and
+`reviewer` a text that a spreadsheet would run as a formula (it begins with = + - @, tab or a line break) gets a
+single quote before it. Parquet holds every text as it is.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ..errors import UserError
-from ..files import building, destination, move, refuse_taken
 from ..types import Decision, Inspection
 from .images import linked, needed_files, raw_image, source_files
 from .names import has_image_name, image_paths
 from .peers import cleanlab_table, fiftyone_document
-from .tables import CleansedPlan, cleansed_plan, decisions_table, manifest_table, scores_table, sidecar, spreadsheet_safe
+from .tables import CleansedPlan, cleansed_plan, decisions_table, manifest_table, scores_table, sidecar
 
 __all__ = ["EXPORTS", "LINKS", "CleansedPlan", "Export", "cleansed_plan", "export", "scores_table", "sidecar"]
 
+TEMPORARY_PREFIX = ".taster-"
 LINKS = ("copy", "hard")
+FORMULA_COLUMNS = ("note", "reviewer")
 FOLDER_RECORDS = ("manifest.csv", "decisions.csv", "scores.parquet", "scores.parquet.json")
 
 
@@ -89,20 +95,40 @@ def export(
     last = max((line.seq for line in log), default=0) if seq is None else seq
     if any(decision.seq > last for decision in state.values()):
         raise ValueError(f"the state holds decisions after line {last}: fold the log up to there")
-    place, form = destination(out, source), EXPORTS[to]
+    place, form = Path(os.path.realpath(out)), EXPORTS[to]
+    _refuse_source(place, source)
     is_file = _is_file(place, to, form)
     lines = [line for line in log if line.seq <= last]
     job = Job(inspection, state, lines, last, place.parent if is_file else place, source, link, records or {})
-    with building(place) as folder:
-        written = form.write(job, folder / (place.name if is_file else form.file_name) if form.suffixes else folder)
+    try:
+        return _write(job, form, place, is_file)
+    except OSError as error:
+        raise UserError(
+            f"'{place}' cannot be written: {error.strerror or error}",
+            "a path on a disk with room on it that you may write to",
+            "free some space or choose another path; nothing was left behind",
+        ) from error
+
+
+def _write(job: Job, form: Export, place: Path, is_file: bool) -> list[Path]:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.parent / f"{TEMPORARY_PREFIX}{uuid4().hex}"
+    try:
+        temporary.mkdir()
+        inside = temporary / (place.name if is_file else form.file_name)
+        written = form.write(job, inside if form.suffixes else temporary)
         finals = [(place.parent if is_file else place) / path.name for path in written]
-        refuse_taken(finals if is_file else [place], are_files=is_file)
+        _refuse_existing(finals if is_file else [place], is_file)
         if is_file:
             # the main file last: where it is, the rest is too
             for path, final in reversed(list(zip(written, finals, strict=True))):
-                move(path, final)
+                path.rename(final)
         else:
-            move(folder, place)
+            if place.exists():
+                place.rmdir()
+            temporary.rename(place)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return finals
 
 
@@ -111,7 +137,9 @@ def export(
 
 def refuse_place(out: Path, source: Path | None) -> None:
     """Raise UserError where a folder cannot be written to `out`: it holds something, or lies in the source."""
-    refuse_taken([destination(out, source)], are_files=False)
+    place = Path(os.path.realpath(out))
+    _refuse_source(place, source)
+    _refuse_existing([place], are_files=False)
 
 
 def _is_file(place: Path, to: str, form: Export) -> bool:
@@ -121,15 +149,44 @@ def _is_file(place: Path, to: str, form: Export) -> bool:
     if not is_file and suffix in {s for other in EXPORTS.values() for s in other.suffixes}:
         allowed = f"a folder, or a name in {' or '.join(form.suffixes)}" if form.suffixes else "a folder"
         raise UserError(f"'{place.name}' is no name for the export '{to}'", allowed)
-    refuse_taken([place], are_files=is_file)
+    _refuse_existing([place], is_file)
     return is_file
+
+
+def _refuse_existing(places: Sequence[Path], are_files: bool) -> None:
+    for place in places:
+        is_empty_folder = place.is_dir() and not any(place.iterdir())
+        if os.path.lexists(place) and (are_files or not is_empty_folder):
+            raise UserError(f"'{place}' exists already", "a new file, or a new or empty folder", "choose another path")
+
+
+def _refuse_source(place: Path, source: Path | None) -> None:
+    if source is None or not source.exists():
+        return
+    root = Path(os.path.realpath(source))
+    if _lies_in(place, root) or _lies_in(root, place):
+        raise UserError(
+            f"'{place}' lies in the source, or the source in it",
+            "a place beside the source: Taster never writes into it",
+            "choose another path",
+        )
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    # by file identity, not by name: a system may ignore case or mount one folder in two places
+    if not folder.exists():
+        return False
+    return any(above.exists() and above.samefile(folder) for above in (path, *path.parents))
 
 
 # ---- writers
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
-    pa_csv.write_csv(spreadsheet_safe(table), path)
+    for name in set(FORMULA_COLUMNS) & set(table.column_names):
+        column = pc.replace_substring_regex(table[name], r"^([=+\-@\t\r\n])", r"'\1")
+        table = table.set_column(table.column_names.index(name), name, column)
+    pa_csv.write_csv(table, path)
 
 
 def _write_table(table: pa.Table, path: Path) -> None:

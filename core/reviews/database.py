@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from contextlib import closing
@@ -11,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import UserError
-from ..files import check_regular
 
 BUSY_SECONDS = 10.0
 VERSION_TABLE = "taster_schema"
@@ -67,7 +65,7 @@ _CAUSES = (
     ),
     (("readonly", "read-only"), "cannot be written: it is read-only", "", "choose a workspace that you may write to"),
     (
-        ("malformed", "not a database", "corrupt", "can't decode", "no such table", "no such column"),
+        ("malformed", "not a database", "corrupt", "can't decode"),
         "is damaged or is not a SQLite database",
         "a review log that Taster wrote",
         "put back a copy of it, or choose another workspace",
@@ -105,11 +103,7 @@ def refuse_foreign(path: Path) -> None:
 
     A missing or empty file is fine; damage is looked for through the whole file, so opening takes longer as the log grows.
     """
-    for beside in ("", "-wal", "-shm", "-journal"):
-        # SQLite would wait for ever on a FIFO
-        if os.path.lexists(f"{path}{beside}"):
-            check_regular(f"{path}{beside}", "the review log")
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return
     # a journal means that a writer died while it made the file: only a writable connection can roll that back
     mode = "rw" if Path(f"{path}-journal").exists() else "ro"

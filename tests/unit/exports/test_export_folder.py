@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.exports.names import safe_name, unique_names
 from core.exports.write import cleansed_plan, export
-from core.files.names import safe_name, unique_names
 from core.reviews.log import fold
 from core.types import Decision, Inspection
 from tests.support.hostile_inspection import ROWS, decisions, inspection, png
@@ -50,7 +50,7 @@ def test_the_folder_is_the_plan(found: Inspection, log: list[Decision], source: 
         number, written = found.dataset.ids.index(row["id"]), out / row["file_name"]
         assert written.read_bytes() == png(number)
         assert written.resolve().is_relative_to(out.resolve()) and len(Path(row["file_name"]).parts) == 2
-        assert row["label"].removeprefix("'") == plan.classes[plan.labels[number]]
+        assert row["label"] == plan.classes[plan.labels[number]]
         assert (written.stat().st_ino == (source / row["id"]).stat().st_ino) == (link == "hard")
     images = [p for p in out.rglob("*.png") if p.is_file()]
     assert len(images) == len(rows) == ROWS - 1
