@@ -1,4 +1,8 @@
-"""Manifests: a .csv, .jsonl or .parquet table that names image files, their labels, splits and ids."""
+"""Manifests: a .csv, .jsonl or .parquet table that names image files, their labels, splits and ids.
+
+Texts that Taster quoted for spreadsheets (core/files/cells.py) are unquoted in CSVs with the columns of its own tables, so
+that files called "=a.png" or "-b.png" are found; other programs' CSVs are taken as they stand.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import UnreadableImage, UserError
+from ..files import has_quoted_cells, unquoted_cell
 from ..types import Dataset, Skipped
 from .base import Options, Rows, build, safe_text, shown
 from .files import as_digests, contained, file_digest, file_doors
@@ -28,6 +33,8 @@ def open_manifest(path: Path, options: Options) -> Dataset:
     """
     table = list(_read(path))
     columns = {str(name): None for row in table for name in row}
+    if path.suffix.lower() == ".csv" and has_quoted_cells(columns):
+        table = [{name: unquoted_cell(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in table]
     file_column = next((name for name in FILE_COLUMNS if name in columns), None)
     if file_column is None:
         raise _no_files(path, list(columns))
