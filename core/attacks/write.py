@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-import shutil
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UnreadableImage, UserError
+from ..files import free_folder, unique_names, written_folder
 from ..types import Bool, Dataset
 
 Progress = Callable[[int, int], None]
 
 TRUTH_FILE, RECIPE_FILE = "truth.parquet", "recipe.json"
-# names that Windows keeps for devices, whatever follows a dot
-DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
-LONGEST_NAME = 100  # bytes; file systems allow 255, archives and Windows less
 
 
 def write_poisoned(
@@ -47,85 +42,17 @@ def write_poisoned(
     """
     if dataset.truth is None:
         raise ValueError("the data set has no truth; apply an attack first")
-    final = _free_folder(out, source)
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        partial = final.with_name(f".taster-{secrets.token_hex(8)}.partial")
-        partial.mkdir()
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    try:
-        _fill(partial, dataset, recipe, earlier, progress)
-        if final.exists():
-            final.rmdir()  # empty, and a rename onto it works on POSIX only
-        partial.rename(final)
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    finally:
-        # also after Cancelled and Ctrl-C; after the rename there is nothing left here
-        shutil.rmtree(partial, ignore_errors=True)
+    final = free_folder(out, source)
+    with written_folder(final) as content:
+        _fill(content, dataset, recipe, earlier, progress)
     return final
-
-
-def safe_names(names: Sequence[str]) -> tuple[str, ...]:
-    """A folder name for each of `names`: itself where that is safe, else a like one; unique, also without case."""
-    used = {_folded(TRUTH_FILE), _folded(RECIPE_FILE)}
-    copies: dict[str, int] = {}
-    result: dict[int, str] = {}
-    # names that are safe already go first, so that they keep themselves
-    for index in sorted(range(len(names)), key=lambda i: (_safe(names[i]) != names[i], i)):
-        stem = candidate = _safe(names[index])
-        while _folded(candidate) in used:
-            copies[stem] = copies.get(stem, 1) + 1
-            candidate = f"{stem}_{copies[stem]}"
-        used.add(_folded(candidate))
-        result[index] = candidate
-    return tuple(result[index] for index in range(len(names)))
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold()
-
-
-def _safe(name: str) -> str:
-    kept = "".join(c if unicodedata.category(c)[0] in "LMN" or c in " _-.,+()" else "_" for c in name)
-    kept = kept.encode("utf-8", "ignore")[:LONGEST_NAME].decode("utf-8", "ignore").rstrip(". ")
-    if not kept or kept[0] in ". ":
-        kept = "_" + kept[1:]
-    return kept + "_" if kept.split(".")[0].strip().lower() in DEVICES else kept
-
-
-def _free_folder(out: Path, source: Path | None) -> Path:
-    final = out.expanduser().resolve()
-    if source is not None:
-        origin = source.expanduser().resolve()
-        if final == origin or origin in final.parents or final in origin.parents:
-            raise UserError(
-                f"{out} lies within or around the source {source}",
-                "a poisoned set is written beside its source, never into it",
-                "choose another folder",
-            )
-    if final.exists() and not final.is_dir():
-        raise UserError(f"{out} is a file", "the set is written to a new or empty folder", "choose another folder")
-    try:
-        occupied = final.is_dir() and any(final.iterdir())
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    if occupied:
-        raise UserError(f"{out} is not empty", "the set is written to a new or empty folder", "choose another folder")
-    return final
-
-
-def _cannot_write(out: Path, error: OSError) -> UserError:
-    reason = error.strerror or type(error).__name__
-    return UserError(f"{out} cannot be written: {reason}", "the set needs a folder with room and permission")
 
 
 def _fill(folder: Path, dataset: Dataset, recipe: Mapping[str, object], earlier: Bool | None, progress: Progress | None) -> None:
     n = len(dataset)
     width = max(5, len(str(n)))
     stems = [f"{row:0{width}d}_{_stem(dataset.ids[row])}" for row in range(n)]
-    folders = safe_names(dataset.classes)
+    folders = unique_names([(name, "") for name in dataset.classes], taken=(TRUTH_FILE, RECIPE_FILE))
     for name in folders:
         (folder / name).mkdir()  # empty ones too: the class belongs to the set
     paths = []
@@ -165,7 +92,7 @@ def _bytes(dataset: Dataset, row: int) -> tuple[bytes, str]:
         raise UserError(
             f"image {dataset.ids[row]!r} cannot be read: {error}",
             "every image must be readable to be written",
-            "mend or remove it in the source",
+            "repair or remove it in the source",
         ) from error
     return data, suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ".img"
 

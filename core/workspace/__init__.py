@@ -4,7 +4,7 @@ It knows which scans and proofs there are, not what is in them.
 """
 
 from .journal import logged
-from .progress import Progress, STAGES, STAGE_WORDS, State, alive, ended, read_progress
+from .progress import STAGE_WORDS, STAGES, Progress, State, alive, ended, read_progress
 from .workspace import Workspace, default_workspace
 
-__all__ = ["Progress", "STAGES", "STAGE_WORDS", "State", "Workspace", "alive", "default_workspace", "ended", "logged", "read_progress"]
+__all__ = ["STAGES", "STAGE_WORDS", "Progress", "State", "Workspace", "alive", "default_workspace", "ended", "logged", "read_progress"]

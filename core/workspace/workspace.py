@@ -128,7 +128,9 @@ def _flock(path: Path, *, wait: bool) -> Iterator[bool]:
         # a FIFO in its place must not hold us
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise UserError(f"the lock '{path}' cannot be opened ({error.strerror})", "a regular file that can be written", "remove it") from error
+        raise UserError(
+            f"the lock '{path}' cannot be opened ({error.strerror})", "a regular file that can be written", "remove it"
+        ) from error
     try:
         if not stat.S_ISREG(os.fstat(lock).st_mode):
             raise UserError(f"the lock '{path}' is no regular file", "a regular file", "remove it")

@@ -106,7 +106,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("poison {images} --attack badnets --target yak --out {out}", ["target 'yak' is no class"]),
         ("poison {images} --attack badnets --set size --out {out}", ["--set size cannot be read", "NAME=VALUE"]),
         ("poison {images} --attack badnets --set colour=1 --out {out}", ["has no setting 'colour'"]),
-        ("poison {images} --attack badnets --out {images}/x", ["never into it"]),
+        ("poison {images} --attack badnets --out {images}/x", ["never writes into it"]),
         ("poison {images} --attack label_file --labels /no/l.csv --out {out}", ["l.csv"]),
         ("export {images} --to csv", ["--out"]),
     ],
