@@ -92,6 +92,31 @@ def test_names_are_text_and_never_tags(page: Page) -> None:
         assert name in page.text, name
 
 
+HOSTILE = (
+    "{{ 7 * 7 }}{% for x in y %}",
+    "</td></table></main><script>alert(1)</script>",
+    "'\" autofocus onfocus=alert(2) x='",
+    "&lt;script&gt;alert(3)&lt;/script&gt;",
+    "<!--",
+    "]]></style><svg/onload=alert(4)>",
+    "\u202egnp.exe\u2066",
+)
+
+
+def test_hostile_names_and_notes_are_shown_as_they_are(found: Inspection) -> None:
+    names, ids = (*HOSTILE[: len(CLASSES)],), tuple(f"{HOSTILE[row % len(HOSTILE)]} {row}" for row in range(ROWS))
+    data = replace(found.dataset, name=HOSTILE[1], ids=ids, classes=names, skipped=tuple(Skipped(n, n) for n in HOSTILE))
+    hostile = replace(found, dataset=data, notes=HOSTILE, findings=tuple(replace(f, trigger_id=HOSTILE[0]) for f in found.findings))
+    lines = [line(i + 1, ids[i], "relabel", name, note=name, reviewer=name) for i, name in enumerate(HOSTILE)]
+    page = Page(report_html(hostile, review_state(data, lines)))
+    assert [tag for tag, _ in page.tags].count("script") == 2 and not {"svg", "iframe", "a", "link"} & {tag for tag, _ in page.tags}
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith(("on", "auto"))]
+    for name in HOSTILE:
+        # as a class, a note, a reviewer, a skipped file and its reason
+        assert page.text.count(name) >= 5, name
+    assert {a["alt"] for tag, a in page.tags if tag == "img"} == {ids[row] for row in SUSPICIOUS}
+
+
 def test_nothing_is_fetched(page: Page) -> None:
     policy = next(a["content"] for tag, a in page.tags if tag == "meta" and "http-equiv" in a)
     assert policy and policy.startswith("default-src 'none';") and policy.count("'sha256-") == 2
