@@ -11,10 +11,10 @@ class GroupDecisions extends Decisions {
     this.onEvent = onEvent;
   }
 
-  group(rows, { action, actions, labels, undecided }, note) {
+  group(rows, { action, actions, labels, undecided }, name, note) {
     const before = new Map(rows.map((row) => [row, this.shown(row)]));
     const what = actions ? { actions, labels } : { action, label: "", ...(labels ? { labels } : {}) };
-    const entry = this.outbox.add("/api/decide", { rows, ...what, note, ...(undecided ? { undecided } : {}) }, { before });
+    const entry = this.outbox.add("/api/decide", { rows, ...what, group: name, note, ...(undecided ? { undecided } : {}) }, { before });
     this.onChange(rows, "mine");
     return entry;
   }
@@ -182,7 +182,11 @@ class Audit {
     this.view.showOutcome(this.data, this.outcome(), this.me, (action) => this.about(action));
   }
 
-  isDecided(row) { return Boolean(this.decisions.shown(row).action); }
+  /* As everywhere: what only needs review is undecided. */
+  isDecided(row) {
+    const { action } = this.decisions.shown(row);
+    return Boolean(action) && action !== "needs_review";
+  }
 
   /* How many images an action is for, and how many of them have a decision already. */
   about({ rows, actions }) {
@@ -200,7 +204,7 @@ class Audit {
     // the server leaves out what somebody decides meanwhile
     const places = rows.map((row, i) => i).filter((i) => !chosen.undecided || !this.isDecided(rows[i]));
     const only = (list) => list && places.map((i) => list[i]);
-    this.decisions.group(only(rows), { ...chosen, actions: only(chosen.actions), labels: only(chosen.labels) }, note);
+    this.decisions.group(only(rows), { ...chosen, actions: only(chosen.actions), labels: only(chosen.labels) }, this.data.group, note);
     this.mine = { event: "", action: chosen.action, images: places.length, reviewer: this.me, at: "", note };
     this.notice();
     // the button that was pressed may go. Not on to Undo, which a held Enter would press: one Tab leads there

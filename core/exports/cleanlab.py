@@ -1,15 +1,15 @@
-"""Taster's findings in the columns of other tools: cleanlab and FiftyOne."""
+"""Taster's findings in the columns of cleanlab's Datalab."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from ..types import VERDICTS, Decision, Float32, Inspection
-from .tables import float_column, name_column, scores_table, sidecar, text_column
+from ..types import VERDICTS, Float32, Inspection
+from .base import Export, Job, write_with_sidecar
+from .tables import float_column, name_column, text_column
 
 # which of the inspection's scores stands behind each of cleanlab's: the first that is there
 CLEANLAB_SCORES = {
@@ -61,30 +61,10 @@ def quality(score: Float32) -> Float32:
     return out
 
 
-def fiftyone_document(inspection: Inspection, state: Mapping[str, Decision], paths: Sequence[str], seq: int | None) -> dict[str, Any]:
-    """Samples as `fiftyone.Dataset.from_json` reads them: absolute file path, labels, and verdict and action as tags."""
-    label = "fiftyone.core.fields.EmbeddedDocumentField(fiftyone.core.labels.Classification)"
-    # every field must be declared, or the import refuses the sample
-    fields = {f"{name}_score": "fiftyone.core.fields.FloatField" for name in ("suspicion", *inspection.scores)}
-    fields |= {"taster_id": "fiftyone.core.fields.StringField"}
-    fields |= dict.fromkeys(("ground_truth", "suggested", "corrected"), label)
-    samples = []
-    for row, path in zip(scores_table(inspection, state).to_pylist(), paths, strict=True):
-        sample = {name: row[name] for name in row if name.endswith("_score") and row[name] is not None}
-        sample |= {"filepath": path, "taster_id": row["id"]}
-        sample["tags"] = [tag for tag in (row["verdict"], row["action"], row["split"]) if tag]
-        if row["label"] is not None:
-            sample["ground_truth"] = {"_cls": "Classification", "label": row["label"]}
-        if row["suggested_label"] is not None:
-            confidence = row["suggested_label_confidence"]
-            sample["suggested"] = {"_cls": "Classification", "label": row["suggested_label"], "confidence": confidence}
-        if row["corrected_label"] is not None:
-            sample["corrected"] = {"_cls": "Classification", "label": row["corrected_label"]}
-        samples.append(sample)
-    return {
-        "name": f"taster-{inspection.dataset.name}",
-        "media_type": "image",
-        "sample_fields": fields,
-        "info": sidecar(inspection, state, seq),
-        "samples": samples,
-    }
+def write_cleanlab(job: Job, path: Path) -> list[Path]:
+    """The table at `path`, and its sidecar."""
+    table, meaning = cleanlab_table(job.inspection)
+    return write_with_sidecar(job, table, path, polarity=meaning)
+
+
+CLEANLAB = Export("cleanlab", "columns as cleanlab names them (low = bad)", "cleanlab.csv", (".csv",), write_cleanlab)

@@ -14,11 +14,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from core.cleansing.cleanse import cleansing, counts, undecided
+from core.cleansing.cleanse import cleansing, counts
 from core.cleansing.rule import BY_RULE, EXCLUDE, KEEP, RELABEL, propose
 from core.cli.program import main
-from core.exports.write import cleansed_plan
-from core.reviews.log import Reviews, fold
+from core.reviews import Reviews, review_state
 from core.scans.pipeline import inspection_of, newest_scan, open_dataset
 from core.types import Inspection
 from core.workspace.workspace import Workspace
@@ -130,29 +129,30 @@ def test_a_person_beats_the_rule(home: Workspace, found: Inspection) -> None:
     for action in (RELABEL, EXCLUDE):
         reviews.decide(found.dataset.digest, [one[action]], "keep", reviewer="Ada")
     reviews.decide(found.dataset.digest, [one[KEEP]], "exclude", reviewer="Ada")
-    people = fold(reviews.log(found.dataset.digest))
+    people = review_state(found.dataset, reviews.log(found.dataset.digest))
     made = cleansing(found, people, auto=True)
     row_of = {name: row for row, name in enumerate(found.dataset.ids)}
     for action in (RELABEL, EXCLUDE):
         row = row_of[one[action]]
-        assert made.plan.kept[row] and made.plan.labels[row] == found.dataset.labels[row]
-    assert not made.plan.kept[row_of[one[KEEP]]]
-    assert set(made.people) == set(one.values()) and not set(made.people) & set(made.rule)
+        assert made.state.kept[row] and made.state.labels[row] == found.dataset.labels[row]
+    assert not made.state.kept[row_of[one[KEEP]]]
+    assert {name for name in made.state.standing if not made.by_rule[row_of[name]]} == set(one.values())
     assert counts(made)["by_people"] == {"keep": 2, "relabel": 0, "exclude": 1, "needs_review": 0}
 
 
 def test_nothing_undecided_stays_suspicious_and_a_decision_put_off_is_the_rules(home: Workspace, found: Inspection) -> None:
     suspect = int(np.flatnonzero(propose(found).actions == EXCLUDE)[0])
     Reviews(home.reviews_path).decide(found.dataset.digest, [found.dataset.ids[suspect]], "needs_review", reviewer="Ada")
-    people = fold(Reviews(home.reviews_path).log(found.dataset.digest))
-    assert undecided(found, people).all()
+    people = review_state(found.dataset, Reviews(home.reviews_path).log(found.dataset.digest))
+    assert people.undecided.all()
     made = cleansing(found, people, auto=True)
-    assert made.plan.undecided_suspicious == 0 and not made.plan.kept[suspect]
-    staying = made.plan.kept & found.is_suspicious
-    assert (made.plan.labels[staying] != found.dataset.labels[staying]).all()
+    assert not (made.state.undecided & found.is_suspicious).any() and not made.state.kept[suspect]
+    staying = made.state.kept & found.is_suspicious
+    assert (made.state.labels[staying] != found.dataset.labels[staying]).all()
     alone = cleansing(found, people, auto=False)
-    assert alone.plan.kept[suspect] and alone.plan.kept.all() and not alone.rule
-    assert (alone.plan.kept == cleansed_plan(found, people).kept).all()
+    assert alone.state.kept.all() and not alone.by_rule.any() and alone.state is people
+    # what is put off is undecided, whoever counts
+    assert counts(alone)["undecided_suspicious"] == int(found.is_suspicious.sum())
 
 
 # ---- where to, and from what
