@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import secrets
 import threading
 from collections import OrderedDict
@@ -132,8 +133,8 @@ class AppServices:
         Raises UserError for a source or option that cannot be, before anything is started.
         """
         identity = source_identity(spec)
-        if identity != "demo" and not Path(identity).exists():
-            raise UserError(f"'{identity}' does not exist", "a folder or file on the machine that runs Taster", "check the path")
+        if identity != "demo" and not os.path.exists(identity):
+            raise UserError(f"'{identity[:200]}' does not exist", "a folder or file on the machine that runs Taster", "check the path")
         options.recipe()
         # behind the dashes nothing is an option, however the folder is called
         self._scans.start(identity, ["scan", "--workspace", str(self.workspace.root), *options.arguments(), "--", identity])

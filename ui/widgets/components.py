@@ -49,7 +49,7 @@ def nothing() -> None:
     """A state is readable in Python only where a callback is named for it."""
 
 
-def component_source(name: str) -> dict[str, str]:
+def component_source(name: str) -> dict[str, Any]:
     """html, css and js of the widget `name` (scatter, grid or queue), put together from assets/components."""
     js = "\n".join((_ASSETS / f"{part}.js").read_text("utf-8") for part in _SCRIPTS[name])
     css = "\n".join((_ASSETS / f"{part}.css").read_text("utf-8") for part in ("shared", name))

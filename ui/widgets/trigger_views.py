@@ -27,7 +27,7 @@ _DIRTY, _CLEAN = 0.7, 0.3
 _ASSETS = Path(__file__).resolve().parents[2] / "assets" / "components"
 
 
-def widget_source(*parts: str) -> dict[str, str]:
+def widget_source(*parts: str) -> dict[str, Any]:
     """html, css and js of a widget whose scripts are `parts` of assets/components, the last of which names its styles."""
     css = [_ASSETS / f"{name}.css" for name in ("shared", "marked", parts[-1])]
     return {
