@@ -32,6 +32,8 @@ def widget_source(name: str, *, html: str = ROOT, folder: Path = ASSETS) -> dict
     styles = [file.with_suffix(".css") for file in modules if file.with_suffix(".css").is_file()]
     names = {file: f"module{number}" for number, file in enumerate(modules)}
     scopes = [_scope(file, home, names) for file in modules]
+    if not _DEFAULT.search(modules[-1].read_text("utf-8")):
+        raise ValueError(f"{modules[-1].relative_to(home)} has no default export: Streamlit calls it with the widget's data")
     js = "\n".join([*scopes, f"export default {names[modules[-1]]}.default;\n"])
     return {"html": html, "css": "\n".join(file.read_text("utf-8") for file in styles), "js": js}
 
@@ -61,8 +63,8 @@ def _scope(file: Path, home: Path, names: dict[Path, str]) -> str:
         return f"const {{ {', '.join(': '.join(name) for name in wanted)} }} = {names[other]};"
 
     text = file.read_text("utf-8")
-    given = [*_EXPORT.findall(text), *(["default: given"] if _DEFAULT.search(text) else [])]
-    body = _DEFAULT.sub("const given = ", _EXPORT.sub("", _IMPORT.sub(taken, text)))
+    given = [*_EXPORT.findall(text), *(["default: __default"] if _DEFAULT.search(text) else [])]
+    body = _DEFAULT.sub("const __default = ", _EXPORT.sub("", _IMPORT.sub(taken, text)))
     if left := _OTHER.search(body):
         raise ValueError(f"{file.relative_to(home)}: the loader does not know this form: {left[0]}")
     return f"// {file.relative_to(home).as_posix()}\nconst {names[file]} = (() => {{\n{body}\nreturn {{ {', '.join(given)} }};\n}})();\n"

@@ -32,6 +32,8 @@ from ui.charts.quadrant import (
     region_of,
     rows_in_region,
 )
+from ui.widgets.components import scatter
+from ui.words import VERDICT_WORDS
 
 NAMES = (
     "knn_disagreement", "label_distance_ratio", "outlier", "near_duplicate", "early_learning", "learnability", "spectral_signature",
@@ -314,3 +316,10 @@ def test_colours_stand_out(shade, ground):
     assert len(COLOURS[shade]) == len(VERDICTS)
     assert all(contrast(rgb(colour), rgb(ground)) >= 3 for colour in COLOURS[shade])
     assert all(contrast(rgb(colour), rgb(ground)) >= 4.5 for colour in INK[shade])
+
+
+def test_the_map_names_and_colours_verdicts_as_the_quadrant_does(monkeypatch):
+    given: dict = {}
+    monkeypatch.setattr("ui.widgets.components._map", lambda **told: given.update(told["data"]))
+    scatter(make_inspection(30), key="map")
+    assert given["verdicts"] == {"names": [VERDICT_WORDS[verdict] for verdict in VERDICTS], "colours": COLOURS}
