@@ -19,7 +19,7 @@ from detection_case import Clean, K, poisoned
 
 import core.triggers.accept as judge
 import core.triggers.search as search
-from core.embedders.base import pick_device
+from core.compute import pick_device
 from core.neighbours.graph import nearest
 from core.scans.analysis import judge_content
 from core.triggers.material import Material

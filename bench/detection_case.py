@@ -22,8 +22,9 @@ from peers import ask
 
 import core.scans.pipeline
 from core.attacks.apply import apply_attack
+from core.compute import pick_device
 from core.embedders import find_embedder
-from core.embedders.base import Settings, pick_device
+from core.embedders.base import Settings
 from core.errors import UserError
 from core.neighbours.graph import nearest
 from core.sources import open_source

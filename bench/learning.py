@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from common import data_folder, keep, peak_gb
 
+from core.compute import pick_device
 from core.embedders import find_embedder
-from core.embedders.base import Settings, pick_device
+from core.embedders.base import Settings
 from core.scans.learning import agreement
 from core.sources import open_source
 from core.sources.working_pixels import working_pixels

@@ -22,7 +22,8 @@ import torch
 from common import data_folder, keep
 from torch.nn.functional import normalize
 
-from core.embedders.base import Settings, pick_device
+from core.compute import pick_device
+from core.embedders.base import Settings
 from core.embedders.simclr import feature_learning
 from core.embedders.simclr.checkpoints import generator_of
 from core.embedders.simclr.feature_learning import HOLES, TEMPERATURE, FeatureLearner

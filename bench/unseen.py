@@ -24,7 +24,7 @@ from detection_case import Clean, K, StageClock, _analyse, _without_probe
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.fft import dctn, idctn
 
-from core.embedders.base import pick_device
+from core.compute import pick_device
 from core.neighbours.graph import nearest
 from core.types import Evidence
 

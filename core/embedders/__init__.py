@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import UserError
-from .base import Embedder, Model, Settings, halving, pick_device
+from .base import Embedder, Model, Settings
 
-__all__ = ["EMBEDDERS", "Embedder", "Model", "Settings", "find_embedder", "halving", "pick_device"]
+__all__ = ["EMBEDDERS", "Embedder", "Model", "Settings", "find_embedder"]
 
 
 def _gradients(settings: Settings) -> Model:

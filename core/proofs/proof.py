@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..embedders import pick_device
+from ..compute import pick_device
 from ..errors import UserError
 from ..files import remove_temporaries
 from ..reviews import Reviews, ReviewState, review_state
@@ -28,7 +28,7 @@ from .attack import Attacked, attacked
 from .folder import ProofFolder, curve_of, decisions_digest, proofs_of, remember_proof, result_of
 from .options import ProveOptions
 from .test_set import TestSet, other_test, own_test
-from .trainer import Lesson, Room, Trained, look_like_photographs, usual_epochs
+from .trainer import Trained, TrainingSpec, VictimTrainer, look_like_photographs, usual_epochs
 
 __all__ = ["ProofFolder", "ProveOptions", "proofs_of", "prove"]
 
@@ -53,7 +53,7 @@ class Case:
 def prove(scan: str, options: ProveOptions, workspace: Workspace, *, listener: Callable[[State], None] | None = None) -> dict[str, Any]:
     """Train victims for the finished scan `scan` and return the result; finished victims are not trained again.
 
-    Raises UserError for what the user can mend; a proof that stops, however it stops, goes on at the next call.
+    Raises UserError for what the user can fix; a proof that stops, however it stops, goes on at the next call.
     """
     options.check()
     case = _case(scan, options, workspace)
@@ -111,28 +111,28 @@ def _proved(case: Case, folder: ProofFolder, earlier: Sequence[ProofFolder], pro
     kept_out = test.kept_out.copy()
     kept_out[attack.kept_out] = True
     sets, classes = arms(inspection, case.people, case.truth, kept_out)
-    lesson = _lesson(case, sets, pixels, (test_pixels, test), attack, len(classes))
+    spec = _spec(case, sets, pixels, (test_pixels, test), attack, len(classes))
     # 5. the training
     plan = folder.plan()
     if plan is None:
-        lesson = _timed(lesson, sets, options)
-        plan = _plan(case, sets, classes, test, attack, lesson)
-        folder.begin(plan, _examples(lesson, test_pixels))
+        spec = _timed(spec, sets, options)
+        plan = _plan(case, sets, classes, test, attack, spec)
+        folder.begin(plan, _examples(spec, test_pixels))
     # victims of sets that are as they were, from a proof before the latest decisions
     for other in earlier:
         folder.take_over(other, plan)
-    training = Training(folder, plan, replace(lesson, epochs=int(plan["training"]["epochs"])), sets, options, progress)
+    training = Training(folder, plan, replace(spec, epochs=int(plan["training"]["epochs"])), sets, options, progress)
     result = result_of(folder, plan, training.run())
     folder.finish(result)
     return result
 
 
-def _lesson(case: Case, sets: list[Arm], pixels: UInt8, tested: tuple[UInt8, TestSet], attack: Attacked, classes: int) -> Lesson:
+def _spec(case: Case, sets: list[Arm], pixels: UInt8, tested: tuple[UInt8, TestSet], attack: Attacked, classes: int) -> TrainingSpec:
     test_pixels, test = tested
     assert case.options.victim is not None
     n = len(attack.goals)
     shown = np.unique(np.linspace(0, n - 1, min(n, EXAMPLES)).astype(np.int64)) if n else np.zeros(0, np.int64)
-    return Lesson(
+    return TrainingSpec(
         pixels=pixels,
         test=test_pixels,
         test_labels=test.labels,
@@ -148,25 +148,25 @@ def _lesson(case: Case, sets: list[Arm], pixels: UInt8, tested: tuple[UInt8, Tes
     )
 
 
-def _timed(lesson: Lesson, sets: list[Arm], options: ProveOptions) -> Lesson:
+def _timed(spec: TrainingSpec, sets: list[Arm], options: ProveOptions) -> TrainingSpec:
     """Fewer epochs where `options.minutes` would not do, judged by a short trial; never fewer than one."""
     if options.minutes is None or options.epochs is not None:
-        return lesson
+        return spec
     rows = np.resize(sets[0].rows, TRIAL_STEPS_IMAGES)
     steps: list[tuple[float, int]] = []
     judged: list[float] = []
 
-    def tell(found: Trained, images: int, ended: bool) -> None:
+    def on_progress(found: Trained, images: int, ended: bool) -> None:
         judged.append(time.monotonic()) if ended else steps.append((time.monotonic(), images))
 
-    Room(replace(lesson, epochs=1)).train(rows, np.resize(sets[0].labels, len(rows)), 0, tell)
+    VictimTrainer(replace(spec, epochs=1)).train(rows, np.resize(sets[0].labels, len(rows)), 0, on_progress)
     examined = time.monotonic() - judged[-1]
     different = list(_different(sets).values())
     victims, images = options.seeds * len(different), options.seeds * sum(len(arm.rows) for arm in different)
     # the first step of a trial is the slowest: it is left out
     each = (steps[-1][0] - steps[0][0]) / max(sum(count for _, count in steps[1:]), 1)
     an_epoch = each * images + (judged[-1] - steps[-1][0]) * victims
-    return replace(lesson, epochs=int(np.clip((options.minutes * 60 - examined * victims) / max(an_epoch, 1e-9), 1, lesson.epochs)))
+    return replace(spec, epochs=int(np.clip((options.minutes * 60 - examined * victims) / max(an_epoch, 1e-9), 1, spec.epochs)))
 
 
 def _different(sets: list[Arm]) -> dict[str, Arm]:
@@ -177,39 +177,40 @@ def _different(sets: list[Arm]) -> dict[str, Arm]:
     return found
 
 
-def _plan(case: Case, sets: list[Arm], classes: tuple[str, ...], test: TestSet, attack: Attacked, lesson: Lesson) -> dict[str, Any]:
+def _plan(case: Case, sets: list[Arm], classes: tuple[str, ...], test: TestSet, attack: Attacked, spec: TrainingSpec) -> dict[str, Any]:
     first = {digest: arm.name for digest, arm in _different(sets).items()}
     described = {
         arm.name: {**arm.facts, "same_as": None if first[arm.digest] == arm.name else first[arm.digest], "digest": arm.digest}
         for arm in sets
     }
-    plain = lesson.shown_plain if len(lesson.shown_plain) else None
+    plain = spec.shown_plain if len(spec.shown_plain) else None
     return {
         "arms": described,
         "trigger": attack.facts,
         "test": {"from": test.came_from, "images": len(test.labels), "words": test.words},
-        "victim": lesson.victim,
-        "training": {"epochs": lesson.epochs, "side": lesson.pixels.shape[1], "augmented": lesson.augment},
-        "device": lesson.device,
+        "victim": spec.victim,
+        "training": {"epochs": spec.epochs, "side": spec.pixels.shape[1], "augmented": spec.augment},
+        "device": spec.device,
         "scan": case.inspection.key,
         "proof": case.key,
         "dataset": case.inspection.dataset.name,
         "options": asdict(case.options),
-        "lesson": lesson.digest,
+        # the name that finished proofs carry
+        "lesson": spec.digest,
         "decisions_digest": decisions_digest(case.people),
         "classes": list(classes),
         "examples": {
             "labels": [] if plain is None else [int(label) for label in test.labels[plain]],
-            "goals": [int(goal) for goal in lesson.goals[lesson.shown]],
+            "goals": [int(goal) for goal in spec.goals[spec.shown]],
             "ids": [] if plain is None else [test.dataset.ids[i] for i in plain],
         },
     }
 
 
-def _examples(lesson: Lesson, test_pixels: UInt8) -> UInt8:
-    """uint8 (e, 2, side, side, 3); carriers that were held back have no form without the trigger."""
-    with_it = lesson.triggered[lesson.shown]
-    without = test_pixels[lesson.shown_plain] if len(lesson.shown_plain) else with_it
+def _examples(spec: TrainingSpec, test_pixels: UInt8) -> UInt8:
+    """uint8 (e, 2, side, side, 3); triggered images that were held back have no form without the trigger."""
+    with_it = spec.triggered[spec.shown]
+    without = test_pixels[spec.shown_plain] if len(spec.shown_plain) else with_it
     return np.stack([without, with_it], axis=1)
 
 
@@ -219,7 +220,7 @@ class Training:
 
     folder: ProofFolder
     plan: Mapping[str, Any]
-    lesson: Lesson
+    spec: TrainingSpec
     sets: list[Arm]
     options: ProveOptions
     progress: Progress
@@ -227,32 +228,32 @@ class Training:
     def run(self) -> list[int]:
         """Train what is missing; returns the seeds that every set has a victim of."""
         different = _different(self.sets)
-        images = self.lesson.epochs * sum(len(arm.rows) for arm in different.values())
+        images = self.spec.epochs * sum(len(arm.rows) for arm in different.values())
         self.done, self.total = 0, images * self.options.seeds
         self.curves: dict[str, Any] = {}
-        room = Room(self.lesson)
+        trainer = VictimTrainer(self.spec)
         jobs = [(seed, arm) for seed in range(self.options.seeds) for arm in different.values()]
         for seed, arm in jobs:
             known = self.folder.run(arm.digest, seed)
             if known is not None:
                 self.curves[f"{arm.name}/{seed}"] = curve_of(known)
-                self.done += self.lesson.epochs * len(arm.rows)
+                self.done += self.spec.epochs * len(arm.rows)
         self.folder.write_curves(self.curves)
         self.progress.stage("prove", done=self.done, total=self.total)
         for seed, arm in jobs:
             if self.folder.run(arm.digest, seed) is None:
-                self._one(room, arm, seed)
+                self._one(trainer, arm, seed)
         return list(range(self.options.seeds))
 
-    def _one(self, room: Room, arm: Arm, seed: int) -> None:
+    def _one(self, trainer: VictimTrainer, arm: Arm, seed: int) -> None:
         name, started = f"{arm.name}/{seed}", time.monotonic()
 
-        def tell(found: Trained, images: int, ended: bool) -> None:
+        def on_progress(found: Trained, images: int, ended: bool) -> None:
             self.done += images
             if ended:
                 self.curves[name] = curve_of(asdict(found))
                 self.folder.write_curves(self.curves)
             self.progress.update(self.done, self.total)
 
-        trained = room.train(arm.rows, arm.labels, seed, tell)
+        trained = trainer.train(arm.rows, arm.labels, seed, on_progress)
         self.folder.finish_run(arm.digest, seed, trained, time.monotonic() - started)

@@ -1,13 +1,12 @@
 """Training one victim: the images on the device, light augmentation in batches, one cycle of the learning rate.
 
-One-cycle learning rate: Smith, Topin, "Super-convergence: very fast training of neural networks using large learning
-rates", 2018, arXiv 1708.07120. Everything random is drawn on the CPU from the seed, so that a seed names a run; on a
+Everything random is drawn on the CPU from the seed, so that a seed names a run; on a
 GPU sums are taken in another order each time, and two runs differ a little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -15,27 +14,27 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..scores.probe import EVALUATION_ROWS, PIECE, SHARE_OF_DEVICE, blocks, half_precision
+from ..compute import DeviceImages, autocast, batch_size, evaluated, half_precision, train
 from ..types import Bool, Float32, Int64, UInt8
 from .networks import build_victim
 
-USUAL_SMALLEST, LARGEST_BATCH, LARGEST_ON_CUDA = 32, 128, 256
-BATCHES_AIMED_AT = 40
-PEAK_RATE, RATE_OF_BATCH = 0.1, 128
+LARGEST_BATCH, LARGEST_ON_CUDA = 128, 256
+PEAK_RATE, RATE_OF_BATCH, LEAST_RATED = 0.1, 128, 32
 WARM_UP = 0.25
 PAD = 4
 MOST_IN_CURVE = 2000
+EVALUATION_ROWS = 256
 COLOURFUL, PHOTOGRAPH_SIDE = 4.0, 32
 _SAMPLED = 500
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingSpec:
     """What every victim of a proof shares.
 
     pixels: uint8 (n, side, side, 3), the set.  test: uint8 (m, side, side, 3), test_labels: int64 (m,).
     triggered: uint8 (p, side, side, 3), images with the trigger; goals: int64 (p,), what the attacker wants them
-    called; p = 0 where no trigger is known.  shown: int64 (e,), those of `triggered` that are kept as examples;
+    called; p = 0 where no trigger is known.  shown: int64 (e,), those of `triggered` that are shown as examples;
     shown_plain: int64 (e,), the same images in `test`, or (0,).
     """
 
@@ -79,105 +78,93 @@ class Trained:
     triggered: list[tuple[int, float]] = field(default_factory=list)
 
 
-Tell = Callable[[Trained, int, bool], None]
+# what is known so far, images done since the last call, whether an epoch has just ended
+OnProgress = Callable[[Trained, int, bool], None]
 
 
-class Room:
-    """The lesson's images on a device, and the training of victims on them."""
+class VictimTrainer:
+    """The images of a spec on a device, and the training of victims on them."""
 
-    def __init__(self, lesson: Lesson) -> None:
-        self.lesson, self.device = lesson, torch.device(lesson.device)
-        self.precision = half_precision(lesson.device)
+    def __init__(self, spec: TrainingSpec) -> None:
+        self.spec, self.device = spec, torch.device(spec.device)
+        self.precision = half_precision(spec.device)
         if self.precision is torch.float16:
             self.precision = None
-        self.pixels = _held(lesson.pixels, self.device)
-        self.test, self.triggered = _held(lesson.test, self.device), _held(lesson.triggered, self.device)
+        self.pixels, self.test, self.triggered = (DeviceImages(p, self.device) for p in (spec.pixels, spec.test, spec.triggered))
 
-    def train(self, rows: Int64, labels: Int64, seed: int, tell: Tell) -> Trained:
-        """A victim trained on `rows` under `labels` (int64, one each).
-
-        tell: called with (what is known so far, images done since the last call, whether an epoch has just ended).
-        """
-        lesson, generator = self.lesson, torch.Generator().manual_seed(seed)
-        network = build_victim(lesson.victim, lesson.classes, lesson.pixels.shape[1], seed=seed)
+    def train(self, rows: Int64, labels: Int64, seed: int, on_progress: OnProgress) -> Trained:
+        """A victim trained on `rows` under `labels` (int64, one each)."""
+        spec, generator = self.spec, torch.Generator().manual_seed(seed)
+        network = build_victim(spec.victim, spec.classes, spec.pixels.shape[1], seed=seed)
         network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        size = batch_size(len(rows), lesson.device)
-        steps, peak = max(1, len(rows) // size), PEAK_RATE * max(size, USUAL_SMALLEST) / RATE_OF_BATCH
-        optimiser = torch.optim.SGD(network.parameters(), lr=peak, momentum=0.9, nesterov=True, weight_decay=5e-4)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, one_cycle(steps * lesson.epochs))
-        where, targets = torch.from_numpy(rows), torch.from_numpy(labels)
-        found = Trained()
-        for _ in range(lesson.epochs):
-            network.train()
-            order = torch.randperm(len(rows), generator=generator)
-            losses = torch.zeros((), device=self.device)
-            for step in range(steps):
-                batch = order[step * size : (step + 1) * size] if step < steps - 1 else order[step * size :]
-                loss = self._loss(network, where[batch], targets[batch], generator)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                schedule.step()
-                losses += loss.detach() * (len(batch) / len(rows))
-                tell(found, len(batch), False)
-            self._judge(network, found, float(losses))
-            tell(found, 0, True)
+        size = batch_size(len(rows), LARGEST_ON_CUDA if spec.device.startswith("cuda") else LARGEST_BATCH)
+        steps, found = max(1, len(rows) // size), Trained()
+        where, targets, total = torch.from_numpy(rows), torch.from_numpy(labels), torch.zeros((), device=self.device)
+
+        def loss_of(batch: torch.Tensor) -> torch.Tensor:
+            logits = self._logits(network, self.pixels, where[batch], generator)
+            return torch.nn.functional.cross_entropy(logits.float(), targets[batch].to(self.device, non_blocking=True))
+
+        def after_step(batch: torch.Tensor, loss: torch.Tensor) -> None:
+            total.add_(loss.detach() * (len(batch) / len(rows)))
+            on_progress(found, len(batch), False)
+
+        def after_epoch(epoch: int) -> None:
+            self._judge(network, found, float(total))
+            total.zero_()
+            on_progress(found, 0, True)
+
+        train(
+            network,
+            lambda: _shuffled(len(rows), size, steps, generator),
+            loss_of,
+            epochs=spec.epochs,
+            steps=steps,
+            peak=PEAK_RATE * max(size, LEAST_RATED) / RATE_OF_BATCH,
+            warm_up=WARM_UP,
+            device=self.device,
+            precision=self.precision,
+            after_step=after_step,
+            after_epoch=after_epoch,
+        )
         return self._examine(network, found)
 
-    def _loss(self, network: nn.Module, rows: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        images = _chosen(self.pixels, rows, self.device)
-        if self.lesson.augment:
-            images = shifted(images, generator)
-        with self._autocast():
-            logits = network(normal(images))
-        return torch.nn.functional.cross_entropy(logits.float(), labels.to(self.device, non_blocking=True))
+    def _logits(
+        self, network: nn.Module, images: DeviceImages, rows: torch.Tensor, generator: torch.Generator | None = None
+    ) -> torch.Tensor:
+        """generator: moves the images a little, where the spec wants it."""
+        pixels = images.rows(rows)
+        if generator is not None and self.spec.augment:
+            pixels = shifted(pixels, generator)
+        with autocast(self.device, self.precision):
+            logits: torch.Tensor = network(normal(pixels))
+        return logits
 
     def _judge(self, network: nn.Module, found: Trained, loss: float) -> None:
         """One more point of the curves."""
-        lesson = self.lesson
-        test, triggered = _some(len(lesson.test)), _some(len(lesson.triggered))
+        spec = self.spec
+        test, triggered = _some(len(spec.test)), _some(len(spec.triggered))
         found.loss.append(round(loss, 5))
-        found.accuracies.append(_share(self.chances(network, self.test, test).argmax(1) == lesson.test_labels[test]))
+        found.accuracies.append(_share(self.chances(network, self.test, test).argmax(1) == spec.test_labels[test]))
         if len(triggered):
             called = self.chances(network, self.triggered, triggered).argmax(1)
-            found.successes.append(_share(called == lesson.goals[triggered]))
+            found.successes.append(_share(called == spec.goals[triggered]))
 
     def _examine(self, network: nn.Module, found: Trained) -> Trained:
-        lesson = self.lesson
-        chances = self.chances(network, self.test, np.arange(len(lesson.test)))
-        found.accuracy = _share(chances.argmax(1) == lesson.test_labels)
-        found.plain = _best(chances[lesson.shown_plain])
-        if len(lesson.triggered):
-            chances = self.chances(network, self.triggered, np.arange(len(lesson.triggered)))
-            found.attack_success = _share(chances.argmax(1) == lesson.goals)
-            found.triggered = _best(chances[lesson.shown])
+        spec = self.spec
+        chances = self.chances(network, self.test, np.arange(len(spec.test)))
+        found.accuracy = _share(chances.argmax(1) == spec.test_labels)
+        found.plain = _best(chances[spec.shown_plain])
+        if len(spec.triggered):
+            chances = self.chances(network, self.triggered, np.arange(len(spec.triggered)))
+            found.attack_success = _share(chances.argmax(1) == spec.goals)
+            found.triggered = _best(chances[spec.shown])
         return found
 
-    def chances(self, network: nn.Module, images: torch.Tensor, rows: Int64) -> Float32:
+    def chances(self, network: nn.Module, images: DeviceImages, rows: Int64) -> Float32:
         """float32 (m, classes): the chance that the victim gives each class, for images of `rows`."""
-        network.eval()
-        found = [np.zeros((0, self.lesson.classes), np.float32)]
-        with torch.inference_mode():
-            for block in blocks(rows, EVALUATION_ROWS // 4):
-                with self._autocast():
-                    logits = network(normal(_chosen(images, block, self.device)))
-                found.append(logits.float().softmax(1).cpu().numpy())
-        return np.concatenate(found)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=self.precision, enabled=self.precision is not None)
-
-
-def one_cycle(steps: int) -> Callable[[int], float]:
-    """Learning rate at a step as a share of its peak: up in a line, then down in a line to nothing."""
-    risen = max(1, round(WARM_UP * steps))
-    return lambda step: (step + 1) / risen if step < risen else max(steps - step, 0) / max(steps - risen, 1)
-
-
-def batch_size(rows: int, device: str) -> int:
-    """Images a step: 128 on a CPU, 256 on CUDA, fewer where there are few."""
-    most = LARGEST_ON_CUDA if device.startswith("cuda") else LARGEST_BATCH
-    return min(rows, most, max(USUAL_SMALLEST, rows // BATCHES_AIMED_AT))
+        answers = evaluated(network, lambda batch: self._logits(network, images, batch), rows, EVALUATION_ROWS, self.device, self.precision)
+        return np.concatenate([np.zeros((0, self.spec.classes), np.float32), *(logits.softmax(1).cpu().numpy() for _, logits in answers)])
 
 
 def usual_epochs(rows: int, device: str) -> int:
@@ -220,21 +207,11 @@ def normal(images: torch.Tensor) -> torch.Tensor:
     return images.float().div_(63.75).sub_(2.0).permute(0, 3, 1, 2)
 
 
-def _held(pixels: UInt8, device: torch.device) -> torch.Tensor:
-    """The images on the device where they fit there, else on the host."""
-    if device.type != "cuda":
-        # torch wants arrays that it could write to, and ours are shared
-        return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())
-    if pixels.nbytes > SHARE_OF_DEVICE * torch.cuda.mem_get_info(device)[0]:
-        return torch.from_numpy(pixels.copy()).pin_memory()
-    held = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
-    for start in range(0, len(pixels), PIECE):
-        held[start : start + PIECE] = torch.from_numpy(pixels[start : start + PIECE].copy())
-    return held
-
-
-def _chosen(images: torch.Tensor, rows: torch.Tensor, device: torch.device) -> torch.Tensor:
-    return images[rows.to(images.device, non_blocking=True)].to(device, non_blocking=True)
+def _shuffled(count: int, size: int, steps: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """0…count−1 in random order, `size` at a time; the last of the `steps` batches takes what is left too."""
+    order = torch.randperm(count, generator=generator)
+    for step in range(steps):
+        yield order[step * size : (step + 1) * size] if step < steps - 1 else order[step * size :]
 
 
 def _some(n: int) -> Int64:

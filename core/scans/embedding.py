@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..embedders import Model, halving
+from ..compute import halving
+from ..embedders import Model
 from ..errors import UnreadableImage, UserError
 from ..types import Dataset, Float32, Int64, Skipped
 from .features import DIGEST, FeatureStore

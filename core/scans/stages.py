@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..embedders import Model, find_embedder, halving, pick_device
+from ..compute import halving, pick_device
+from ..embedders import Model, find_embedder
 from ..errors import UserError
 from ..scores import SCORES, by_need
 from ..sources import check_usable, working_pixels

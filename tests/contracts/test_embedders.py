@@ -14,8 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
+from core.compute import pick_device
 from core.embedders import EMBEDDERS, find_embedder
-from core.embedders.base import Model, Settings, pick_device
+from core.embedders.base import Model, Settings
 from core.errors import UserError
 from core.scans.embedding import embed
 from core.scans.learning import learn

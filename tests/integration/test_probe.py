@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.scores.probe import network as probe_net
-from core.scores.probe.network import FEATURES, Images
+from core.compute import DeviceImages, images
+from core.scores.probe.network import FEATURES
 from core.scores.probe.train import Probe, train_probe
 from core.types import UNLABELLED
 from tests.support.core_toys import auroc
@@ -258,8 +258,8 @@ def test_read_only_pixels_are_taken_as_they_are(tmp_path) -> None:
 @pytest.mark.parametrize("share", [0.5, 0.0])
 def test_cuda_finds_the_same_rows(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, labels, bad, _ = planted()
-    monkeypatch.setattr(probe_net, "SHARE_OF_DEVICE", share)
-    assert (Images(pixels, "cuda").held is None) == (share == 0.0)
+    monkeypatch.setattr(images, "SHARE_OF_DEVICE", share)
+    assert (DeviceImages(pixels, "cuda").held is None) == (share == 0.0)
     probe = train_probe(pixels, labels, 4, seed=0, device="cuda")
     assert auroc(bad, probe.given) > 0.9 and auroc(bad, -probe.early_loss) > 0.9
     assert np.isfinite(probe.features).all()

@@ -21,7 +21,7 @@ from core.proofs import proof as prove_module
 from core.proofs.folder import interval
 from core.proofs.networks import build_victim
 from core.proofs.proof import ProofFolder, ProveOptions, proofs_of, prove
-from core.proofs.trainer import Room, look_like_photographs, shifted
+from core.proofs.trainer import VictimTrainer, look_like_photographs, shifted
 from core.reviews import Reviews, review_state
 from core.scans.pipeline import newest_scan, scan
 from core.workspace.progress import read_progress
@@ -108,13 +108,13 @@ def test_decisions_make_a_set_of_their_own(fresh: Scanned) -> None:
 
 
 def test_after_a_decision_only_what_it_changed_is_trained(fresh: Scanned, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick, whole, trained = ProveOptions(seeds=1, epochs=1, device="cpu"), Room.train, []
+    quick, whole, trained = ProveOptions(seeds=1, epochs=1, device="cpu"), VictimTrainer.train, []
 
-    def counts(self: Room, rows: Any, labels: Any, seed: int, tell: Any) -> Any:
+    def counts(self: VictimTrainer, rows: Any, labels: Any, seed: int, tell: Any) -> Any:
         trained.append(len(rows))
         return whole(self, rows, labels, seed, tell)
 
-    monkeypatch.setattr(Room, "train", counts)
+    monkeypatch.setattr(VictimTrainer, "train", counts)
     first = prove(fresh.key, quick, fresh.home)
     assert len(trained) == 3
     inspection = fresh.inspection
@@ -158,15 +158,15 @@ def test_stopped_after_the_first_victim_it_goes_on_to_the_same(
     fresh: Scanned, straight: dict[str, Any], monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
     trained: list[int] = []
-    whole = Room.train
+    whole = VictimTrainer.train
 
-    def stops(self: Room, rows: Any, labels: Any, seed: int, tell: Any) -> Any:
+    def stops(self: VictimTrainer, rows: Any, labels: Any, seed: int, tell: Any) -> Any:
         if len(trained) == 1:
             raise error
         trained.append(seed)
         return whole(self, rows, labels, seed, tell)
 
-    monkeypatch.setattr(Room, "train", stops)
+    monkeypatch.setattr(VictimTrainer, "train", stops)
     with pytest.raises(error):
         prove(fresh.key, QUICK, fresh.home)
     folder = fresh.home.proof_dir(proofs_of(fresh.home, fresh.key)[-1])
@@ -174,11 +174,11 @@ def test_stopped_after_the_first_victim_it_goes_on_to_the_same(
     assert state is not None and state.state == ("cancelled" if error is Cancelled else "failed")
     assert len(list((folder / "runs").iterdir())) == 1 and ProofFolder(folder).result() is None
 
-    def counts(self: Room, rows: Any, labels: Any, seed: int, tell: Any) -> Any:
+    def counts(self: VictimTrainer, rows: Any, labels: Any, seed: int, tell: Any) -> Any:
         trained.append(seed)
         return whole(self, rows, labels, seed, tell)
 
-    monkeypatch.setattr(Room, "train", counts)
+    monkeypatch.setattr(VictimTrainer, "train", counts)
     assert timeless(prove(fresh.key, QUICK, fresh.home)) == timeless(straight)
     different = sum(straight[arm]["same_as"] is None for arm in ARMS)
     assert len(trained) == 2 * different

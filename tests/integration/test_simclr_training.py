@@ -173,8 +173,8 @@ def run_two(script: Path, folder: Path) -> list[str]:
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     script = tmp_path / "part.py"
     script.write_text(
-        "import sys\nsys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\nimport os, torch\nfrom pathlib import Path\n"
-        "from core.embedders.simclr.contrast_training import Plan, Training\nfrom simclr_toys import no_agreement, quiet, shapes\n"
+        "import sys\nsys.path.insert(0, sys.argv[1])\nimport os, torch\nfrom pathlib import Path\n"
+        "from core.embedders.simclr.contrast_training import Plan, Training\nfrom tests.support.simclr_toys import no_agreement, quiet, shapes\n"
         "folder = Path(sys.argv[2])\n"
         "t = Training(Plan('small', 32, epochs=1, batch=16), shapes(48)[0], folder, 'cpu', quiet, no_agreement, together=True)\n"
         "torch.save(t.run().projector.state_dict(), folder / ('rank' + os.environ['RANK'] + '.pt'))\n"
@@ -194,8 +194,8 @@ def test_two_processes_have_the_gradient_of_one(tmp_path: Path) -> None:
     wanted = {name: p.grad for name, p in network.named_parameters()}
     script = tmp_path / "part.py"
     script.write_text(
-        "import sys\nsys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\nimport os, torch\nimport torch.distributed as dist\n"
-        "from contextlib import nullcontext\nfrom torch import nn\nfrom core.embedders.simclr.contrast_loss import backward_in_pieces\nfrom simclr_toys import plain_network\n"
+        "import sys\nsys.path.insert(0, sys.argv[1])\nimport os, torch\nimport torch.distributed as dist\n"
+        "from contextlib import nullcontext\nfrom torch import nn\nfrom core.embedders.simclr.contrast_loss import backward_in_pieces\nfrom tests.support.simclr_toys import plain_network\n"
         "class Unit(nn.Module):\n"
         "    def __init__(self):\n        super().__init__()\n        self.inner = plain_network()\n"
         "    def forward(self, x):\n        return nn.functional.normalize(self.inner(x), dim=1)\n"

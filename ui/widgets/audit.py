@@ -12,7 +12,7 @@ import streamlit as st
 from core.reviews import interval
 from core.types import Decision, Inspection, Int64
 from ui.widgets.components import Writer
-from ui.widgets.trigger_views import widget_source
+from ui.widgets.loader import widget_source
 
 SIZES = (10, 20, 50)
 USUAL_SIZE = 20
@@ -21,7 +21,7 @@ LEVEL = 0.95
 # a sentence in parts: plain text, or {"name": …} for a name from the data set
 Parts = list[Any]
 
-_audit = st.components.v2.component("taster_audit", **widget_source("shared", "decisions", "marked", "audit_view", "audit"))
+_audit = st.components.v2.component("taster_audit", **widget_source("audit"))
 
 
 @dataclass(frozen=True)

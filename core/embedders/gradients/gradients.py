@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...compute import pick_device
 from ...types import Float32
-from ..base import Settings, pick_device
+from ..base import Settings
 from ..whitening import whitened_pca
 from .patch_dictionary import PatchDictionary, soft_cells
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...compute import pick_device
 from ...errors import UserError
-from ..base import Settings, pick_device
+from ..base import Settings
 from .backbone import Backbone, Preset
 from .tower_weights import CLIP, DINOV2, OPENAI_MARKS, Family, build_tower
 from .weights_file import fetched, identity, read_tensors

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from ..base import Settings, pick_device
+from ...compute import pick_device
+from ..base import Settings
 from .backbone import Backbone, Preset
 from .weights_file import NETWORK_FAULTS, identity, misfit, not_downloaded, read_tensors
 

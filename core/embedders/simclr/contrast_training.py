@@ -18,9 +18,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from ...compute import DeviceImages, blocks, out_of_memory
 from ...errors import TasterError, UserError
 from ...types import Float32, Int64, UInt8
-from ..base import out_of_memory
 from .augment import random_views
 from .checkpoints import generator_of, read_tensors, save_tensors
 from .contrast_loss import backward_in_pieces
@@ -86,9 +86,7 @@ class Training:
         self.device = torch.device(device)
         if self.world > 1:
             self._join(device)
-        self.images = torch.from_numpy(np.ascontiguousarray(images))
-        if self.device.type == "cuda" and images.nbytes < 0.5 * torch.cuda.mem_get_info(self.device)[0]:
-            self.images = self.images.to(self.device)
+        self.images = DeviceImages(images, self.device)
         self.batch = max(2, min(plan.batch, len(images)) // self.world)
         self.steps_an_epoch = max(1, len(images) // (self.batch * self.world))
         self.network = build(plan.backbone, plan.side, plan.seed, str(self.device))
@@ -222,10 +220,7 @@ class Training:
         if self.order is None or self.order[0] != epoch:
             self.order = (epoch, torch.randperm(len(self.images), generator=generator_of(self.plan.seed, 0, epoch)))
         first = (at * self.world + self.rank) * self.batch
-        rows = self.order[1][first : first + self.batch].to(self.images.device)
-        chosen = self.images[rows]
-        if chosen.device != self.device:
-            chosen = chosen.pin_memory().to(self.device, non_blocking=True)
+        chosen = self.images.rows(self.order[1][first : first + self.batch])
         draws = generator_of(self.plan.seed, 1 + self.rank, self.step)
         return random_views(torch.cat([chosen, chosen]), draws).contiguous(memory_format=torch.channels_last)
 
@@ -265,9 +260,8 @@ class Training:
         self.network.eval()
         parts = []
         with torch.inference_mode(), self._autocast():
-            for start in range(0, len(rows), EVALUATION_ROWS):
-                chosen = self.images[torch.from_numpy(rows[start : start + EVALUATION_ROWS]).to(self.images.device)]
-                x = chosen.to(self.device).permute(0, 3, 1, 2).float() / 255
+            for block in blocks(rows, EVALUATION_ROWS):
+                x = self.images.rows(block).permute(0, 3, 1, 2).float() / 255
                 parts.append(self.network.features(x.contiguous(memory_format=torch.channels_last)).float().cpu())
         self.network.train()
         return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)

@@ -21,9 +21,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...compute import pick_device
 from ...errors import UserError
 from ...types import Float32, UInt8
-from ..base import Settings, pick_device
+from ..base import Settings
 from ..whitening import centred_unit_rows
 from .checkpoints import read_tensors, save_tensors
 from .contrast_nets import BACKBONES

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import nn
-
-from ...types import Int64, UInt8
 
 WIDTH = 16
 FEATURES = 4 * WIDTH
 # what the high pass leaves is small; ×8 brings it to about unit size
 GAIN = 8.0
-EVALUATION_ROWS = 1024
-PIECE = 4096
-# of the device's free memory; the rest is for activations
-SHARE_OF_DEVICE = 0.5
 
 
 class Network(nn.Module):
@@ -92,39 +85,3 @@ def _blur_matrix(length: int) -> torch.Tensor:
     for offset, weight in zip(range(-2, 3), (1, 4, 6, 4, 1), strict=True):
         matrix.index_put_((at, (at + offset).clamp(0, length - 1)), torch.tensor(weight / 16), accumulate=True)
     return matrix
-
-
-class Images:
-    """The set's pixels, uint8 (n, h, w, 3), on the device where they fit there, else batch by batch from the host."""
-
-    def __init__(self, pixels: UInt8, device: str) -> None:
-        self.device, self.pixels = torch.device(device), pixels
-        self.high_pass = HighPass(pixels.shape[1], pixels.shape[2], self.device)
-        self.held: torch.Tensor | None = None
-        if self.device.type == "cuda" and pixels.nbytes < SHARE_OF_DEVICE * torch.cuda.mem_get_info(self.device)[0]:
-            # piece by piece: the host never holds a second copy of the set
-            self.held = torch.empty(pixels.shape, dtype=torch.uint8, device=self.device)
-            for start in range(0, len(pixels), PIECE):
-                self.held[start : start + PIECE] = torch.from_numpy(pixels[start : start + PIECE].copy())
-
-    def batch(self, rows: torch.Tensor) -> torch.Tensor:
-        """High-passed images of `rows` (int64, on the CPU): (b, 3, h, w) on the device."""
-        if self.held is not None:
-            return self.high_pass(self.held[rows.to(self.device, non_blocking=True)])
-        chosen = torch.from_numpy(self.pixels[rows.numpy()])
-        if self.device.type == "cuda":
-            chosen = chosen.pin_memory().to(self.device, non_blocking=True)
-        return self.high_pass(chosen)
-
-
-def half_precision(device: str) -> torch.dtype | None:
-    """What to compute in on this device: bfloat16 or float16 on CUDA, None (float32) on the CPU."""
-    if torch.device(device).type != "cuda":
-        return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-
-
-def blocks(rows: Int64, size: int) -> Iterator[torch.Tensor]:
-    """`rows` in order, `size` at a time."""
-    for start in range(0, len(rows), size):
-        yield torch.from_numpy(rows[start : start + size])

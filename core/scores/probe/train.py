@@ -12,24 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...compute import DeviceImages, autocast, batch_size, evaluated, half_precision, train
 from ...types import UNLABELLED, Float32, Int64, UInt8, read_only
-from .network import EVALUATION_ROWS, FEATURES, Images, Network, blocks, build, half_precision
+from .network import FEATURES, HighPass, Network, build
 
 Progress = Callable[[int, int], None]
 
-LARGEST_BATCH, USUAL_SMALLEST = 128, 32
 # a set of a few hundred images would otherwise be learnt from only a handful of times
 FEWEST_STEPS = 100
-BATCHES_AIMED_AT = 40
 PEAK_RATE = 0.1
 WARM_UP = 0.15
 # sums over fewer images than this are no batch statistics
 SMALLEST_BATCH = 2
+EVALUATION_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ def train_probe(
     n = len(labels)
     given, rank, early = (np.full(n, np.nan, dtype=np.float32) for _ in range(3))
     features = np.full((n, FEATURES), np.nan, dtype=np.float32)
-    run = _Run(Images(pixels, device), labels, classes, device, progress)
+    run = _Run(DeviceImages(pixels, device), labels, classes, device, progress)
     whole, members = np.flatnonzero(half >= 0), [np.flatnonzero(half == h) for h in (0, 1)]
     run.total = sum(_steps(len(rows), epochs) for rows in (whole, *members))
     if len(whole) >= SMALLEST_BATCH:
@@ -119,11 +120,6 @@ def halves(labels: Int64, generator: torch.Generator) -> NDArray[np.int8]:
     return half
 
 
-def batch_size(rows: int) -> int:
-    """Rows a step: 128, fewer where there are few."""
-    return min(rows, LARGEST_BATCH, max(USUAL_SMALLEST, rows // BATCHES_AIMED_AT))
-
-
 def _steps(rows: int, epochs: int) -> int:
     """Steps that a share of this size takes, all epochs together."""
     return 0 if rows < SMALLEST_BATCH else epochs * max(FEWEST_STEPS, -(-rows // batch_size(rows)))
@@ -133,7 +129,7 @@ def _steps(rows: int, epochs: int) -> int:
 class _Run:
     """What the networks share: the images, the labels, the device, and how far the work has come."""
 
-    images: Images
+    images: DeviceImages
     labels: Int64
     classes: int
     device: str
@@ -144,27 +140,35 @@ class _Run:
     def __post_init__(self) -> None:
         self.targets = torch.from_numpy(np.maximum(self.labels, 0)).to(self.device)
         self.precision = half_precision(self.device)
+        height, width = self.images.pixels.shape[1:3]
+        self.high_pass = HighPass(height, width, torch.device(self.device))
 
     def train(self, network: Network, rows: Int64, epochs: int, generator: torch.Generator, early: Float32 | None = None) -> None:
         """Trains on `rows`; their loss after the first epoch goes into `early` (n,), where it is asked for."""
-        steps = _steps(len(rows), epochs)
-        optimiser = torch.optim.SGD(network.parameters(), lr=PEAK_RATE, momentum=0.9, nesterov=True, weight_decay=5e-4)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
-        scaler = torch.amp.GradScaler(torch.device(self.device).type, enabled=self.precision is torch.float16)  # type: ignore[attr-defined]
-        for epoch in range(epochs):
-            network.train()
-            for batch in _shuffled(rows, steps // epochs, generator):
-                with self._autocast():
-                    logits = network(self.images.batch(batch))
-                loss = torch.nn.functional.cross_entropy(logits.float(), self._targets(batch))
-                optimiser.zero_grad(set_to_none=True)
-                scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                scaler.step(optimiser)
-                scaler.update()
-                schedule.step()
-                self._tell()
+        steps = _steps(len(rows), epochs) // epochs
+
+        def loss_of(batch: torch.Tensor) -> torch.Tensor:
+            with autocast(self.device, self.precision):
+                logits = network(self._inputs(batch))
+            return torch.nn.functional.cross_entropy(logits.float(), self._targets(batch))
+
+        def after_epoch(epoch: int) -> None:
             if epoch == 0 and early is not None:
                 early[rows] = self._losses(network, rows)
+
+        train(
+            network,
+            lambda: _shuffled(rows, steps, generator),
+            loss_of,
+            epochs=epochs,
+            steps=steps,
+            peak=PEAK_RATE,
+            warm_up=WARM_UP,
+            device=self.device,
+            precision=self.precision,
+            after_step=lambda batch, loss: self._count(),
+            after_epoch=after_epoch,
+        )
 
     def judge(self, network: Network, rows: Int64) -> tuple[Float32, Float32]:
         """(chance, rank) of the given label of `rows`, float32 (m,) each."""
@@ -183,13 +187,8 @@ class _Run:
 
     def features(self, network: Network, rows: Int64) -> Float32:
         """Penultimate activations of `rows`, float32 (m, d)."""
-        network.eval()
-        found = np.empty((len(rows), FEATURES), np.float32)
-        with torch.inference_mode(), self._autocast():
-            for at, batch in enumerate(blocks(rows, EVALUATION_ROWS)):
-                part = slice(at * EVALUATION_ROWS, at * EVALUATION_ROWS + len(batch))
-                found[part] = network.features(self.images.batch(batch)).float().cpu().numpy()
-        return found
+        found = self._evaluated(network, rows, network.features)
+        return np.concatenate([np.empty((0, FEATURES), np.float32), *(features.cpu().numpy() for _, features in found)])
 
     def _losses(self, network: Network, rows: Int64) -> Float32:
         found = [
@@ -198,31 +197,21 @@ class _Run:
         ]
         return torch.cat(found).cpu().numpy()
 
-    def _evaluated(self, network: Network, rows: Int64) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """(batch of rows, float32 logits), in order, nothing trained."""
-        network.eval()
-        with torch.inference_mode():
-            for batch in blocks(rows, EVALUATION_ROWS):
-                with self._autocast():
-                    logits = network(self.images.batch(batch))
-                yield batch, logits.float()
+    def _evaluated(self, network: Network, rows: Int64, asked: Any = None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """(batch, logits) of `rows` in order, or what `asked` gives of the network's inputs."""
+        asked = asked or network
+        return evaluated(network, lambda batch: asked(self._inputs(batch)), rows, EVALUATION_ROWS, self.device, self.precision)
+
+    def _inputs(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.high_pass(self.images.rows(rows))
 
     def _targets(self, batch: torch.Tensor) -> torch.Tensor:
         return self.targets[batch.to(self.targets.device, non_blocking=True)]
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(torch.device(self.device).type, dtype=self.precision, enabled=self.precision is not None)
-
-    def _tell(self) -> None:
+    def _count(self) -> None:
         self.done += 1
         if self.progress is not None:
             self.progress(self.done, self.total)
-
-
-def _rate(step: int, steps: int) -> float:
-    """Learning rate as a share of its peak: up in a line, then down in a line to nothing."""
-    risen = max(1, round(WARM_UP * steps))
-    return (step + 1) / risen if step < risen else (steps - step) / max(steps - risen, 1)
 
 
 def _shuffled(rows: Int64, steps: int, generator: torch.Generator) -> Iterator[torch.Tensor]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.embedders.base import halving, out_of_memory
+from core.compute import halving, out_of_memory
 from core.embedders.whitening import whitened_pca
 from core.errors import UnreadableImage, UserError
 from core.scans import embedding, features

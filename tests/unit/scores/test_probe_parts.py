@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from core.compute import batch_size, one_cycle
 from core.scores.probe.network import HighPass, build
-from core.scores.probe.train import _rate, _shuffled, batch_size, halves
+from core.scores.probe.train import WARM_UP, _shuffled, halves
 from core.types import UNLABELLED
 
 
@@ -63,7 +64,8 @@ def test_short_sets_go_round_again() -> None:
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    rates = [_rate(step, 100) for step in range(100)]
+    rate = one_cycle(100, WARM_UP)
+    rates = [rate(step) for step in range(100)]
     peak = int(np.argmax(rates))
     assert max(rates) == pytest.approx(1.0) and 0 < rates[0] < 0.1 and 0 < rates[-1] < 0.05
     assert (np.diff(rates[: peak + 1]) > 0).all() and (np.diff(rates[peak + 1 :]) < 0).all()
