@@ -6,13 +6,14 @@ import streamlit as st
 from PIL import Image
 
 from core.errors import UnreadableImage
-from core.types import UNLABELLED, VERDICTS
+from core.types import UNLABELLED, VERDICTS, Inspection, Int64
 from ui.api.reasons import NOT_DESCRIBED, Reason, described, detector_words, reasons
 from ui.app.services import services
 from ui.charts.agreement_matrix import ORDER, TOP, agreement_figure, reading, top_of
 from ui.charts.quadrant import (
     CORNER_HELP,
     CORNERS,
+    Quadrant,
     corner_region,
     decode,
     quadrant_figure,
@@ -20,9 +21,9 @@ from ui.charts.quadrant import (
     region_of,
     rows_in_region,
 )
-from ui.empty import need
 from ui.navigation import link
-from ui.state import asked_view, current, remember_view, writer
+from ui.page import show, wait_until
+from ui.state import asked_view, remember_view, writer
 from ui.widgets.components import grid
 from ui.widgets.inspector import open_inspector
 from ui.words import VERDICT_WORDS, plain
@@ -40,9 +41,9 @@ def _dark() -> bool:
 # ---- what is looked at: a region of the quadrant and one image -----------------------------------
 
 
-def _view(inspection) -> dict[str, str]:
+def _view(inspection: Inspection) -> dict[str, str]:
     """{"region": text of a polygon, "id": image id}; kept over a change of page, or set by the address."""
-    view = st.session_state.setdefault(f"agreement:{inspection.key}", {"region": "", "id": ""})
+    view: dict[str, str] = st.session_state.setdefault(f"agreement:{inspection.key}", {"region": "", "id": ""})
     asked = asked_view("agreement")
     if asked in inspection.dataset.ids:
         view.update(region="", id=asked)
@@ -56,7 +57,7 @@ def _remember(view: dict[str, str]) -> None:
     remember_view("agreement", f"{view['region']}~{view['id']}" if view["region"] else view["id"])
 
 
-def _focus(inspection, view: dict[str, str], rows: np.ndarray) -> int | None:
+def _focus(inspection: Inspection, view: dict[str, str], rows: Int64) -> int | None:
     """Row of the image whose reasons are shown: the chosen one, else the most suspicious of those in view."""
     if len(inspection.dataset) == 0:
         return None
@@ -76,7 +77,7 @@ INTRO = (
 HANDS = {"Box": "select", "Lasso": "lasso", "Click": "pan"}
 
 
-def _scale(quadrant) -> None:
+def _scale(quadrant: Quadrant) -> None:
     """How to read the places of the points, and that not all have one."""
     said = "The scale is stretched towards both ends; images surer than 0.1 % or 99.9 % are spread at random over the margins, so that they do not hide each other."
     if not any(quadrant.counts[1:]):
@@ -90,7 +91,7 @@ def _scale(quadrant) -> None:
     st.caption(said)
 
 
-def _tools(quadrant, view: dict[str, str]) -> str:
+def _tools(quadrant: Quadrant, view: dict[str, str]) -> str:
     """What the mouse shall do, and a button a corner (which the keyboard reaches too)."""
 
     def choose(region: str) -> None:
@@ -107,7 +108,7 @@ def _tools(quadrant, view: dict[str, str]) -> str:
 
 
 @st.fragment
-def _quadrant(inspection) -> None:
+def _quadrant(inspection: Inspection) -> None:
     view, quadrant = _view(inspection), quadrant_of(inspection)
     rows = _in_region(inspection, quadrant, view["region"])
     focus = _focus(inspection, view, rows)
@@ -135,16 +136,16 @@ def _quadrant(inspection) -> None:
     _why(inspection, view, rows, focus)
 
 
-def _in_region(inspection, quadrant, region: str) -> np.ndarray:
+def _in_region(inspection: Inspection, quadrant: Quadrant, region: str) -> Int64:
     """All rows of the region, most suspicious first."""
     return _worst_first(inspection, rows_in_region(quadrant, region) if region else np.empty(0, dtype=np.int64))
 
 
-def _worst_first(inspection, rows: np.ndarray) -> np.ndarray:
+def _worst_first(inspection: Inspection, rows: Int64) -> Int64:
     return inspection.ranked(rows)
 
 
-def _selected(inspection, view: dict[str, str], rows: np.ndarray) -> None:
+def _selected(inspection: Inspection, view: dict[str, str], rows: Int64) -> None:
     def clear() -> None:
         view.update(region="", id="")
 
@@ -171,7 +172,7 @@ def _selected(inspection, view: dict[str, str], rows: np.ndarray) -> None:
 # ---- one image -----------------------------------------------------------------------------------
 
 
-def _why(inspection, view: dict[str, str], rows: np.ndarray, focus: int | None) -> None:
+def _why(inspection: Inspection, view: dict[str, str], rows: Int64, focus: int | None) -> None:
     if focus is None:
         return
     st.subheader("What each detector says about one image")
@@ -215,7 +216,7 @@ def _line(reason: Reason) -> dict[str, str]:
     }
 
 
-def _picture(inspection, row: int) -> None:
+def _picture(inspection: Inspection, row: int) -> None:
     """The image enlarged by a whole number, each pixel as it is."""
     try:
         image = inspection.dataset.load(row)
@@ -226,13 +227,14 @@ def _picture(inspection, row: int) -> None:
     st.image(image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST), output_format="PNG")
 
 
-def _facts(inspection, row: int) -> str:
+def _facts(inspection: Inspection, row: int) -> str:
     dataset, suggestions = inspection.dataset, inspection.suggestions
     given = dataset.labels[row]
     lines = [f"Label: **{'none' if given == UNLABELLED else plain(dataset.classes[given])}**"]
     if suggestions is not None and suggestions.labels[row] not in (UNLABELLED, given):
         lines.append(f"Suggested: **{plain(dataset.classes[suggestions.labels[row]])}**")
-    lines.append(f"Verdict: **{VERDICT_WORDS[VERDICTS[inspection.verdicts[row]]]}**")
+    if inspection.verdicts is not None:
+        lines.append(f"Verdict: **{VERDICT_WORDS[VERDICTS[inspection.verdicts[row]]]}**")
     return "  \n".join(lines)
 
 
@@ -240,7 +242,7 @@ def _facts(inspection, row: int) -> str:
 
 
 @st.fragment
-def _matrix(inspection) -> None:
+def _matrix(inspection: Inspection) -> None:
     st.subheader("How far the detectors agree")
     kind = st.segmented_control("Compare", (TOP, ORDER), default=TOP, required=True, key="agreement_kind", label_visibility="collapsed")
     if len(inspection.scores) < 2:
@@ -250,7 +252,7 @@ def _matrix(inspection) -> None:
     st.plotly_chart(agreement_figure(inspection, kind, dark=_dark()), key="agreement_matrix", config={"displayModeBar": False})
 
 
-def _blind(inspection) -> None:
+def _blind(inspection: Inspection) -> None:
     st.subheader("What each detector cannot see")
     st.caption("No detector sees everything, and an image that none of them marks is not proven clean.")
     known = described()
@@ -271,12 +273,12 @@ def _blind(inspection) -> None:
 # ---- the page ------------------------------------------------------------------------------------
 
 
-def _no_axes(inspection) -> None:
+def _no_axes() -> None:
     """What to do while the two axes are not known."""
     state = services().scan_state(st.session_state.get("followed") or services().first_source_identity())
     if state is not None and state.state == "running":
         st.info("The scan is still at work; the quadrant opens by itself when the search for triggers is done.")
-        _wait()
+        wait_until(_placed)
     else:
         st.info(
             "This scan was made before Taster looked for triggers, or was stopped before that. Scan the set again on the Overview page to see the quadrant."
@@ -284,18 +286,17 @@ def _no_axes(inspection) -> None:
         link("overview", "Go to Overview")
 
 
-@st.fragment(run_every=2.0)
-def _wait() -> None:
-    now = current()
-    if now is not None and now.content is not None and now.artifact is not None:
-        st.rerun()
+def _placed(inspection: Inspection) -> bool:
+    return inspection.content is not None and inspection.artifact is not None
 
 
-inspection = need("agreement")
-st.title("Agreement")
-if inspection.content is None or inspection.artifact is None:
-    _no_axes(inspection)
-else:
-    _quadrant(inspection)
-_matrix(inspection)
-_blind(inspection)
+def _draw(inspection: Inspection) -> None:
+    if _placed(inspection):
+        _quadrant(inspection)
+    else:
+        _no_axes()
+    _matrix(inspection)
+    _blind(inspection)
+
+
+show("agreement", _draw)

@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.errors import UserError
 from core.exports import EXPORTS, export
+from core.reviews import ReviewState
 from core.scans import source_path
+from core.types import Inspection
 from ui.app.services import services
-from ui.empty import need
-from ui.state import remember_view
+from ui.page import refusals, show
 from ui.words import plain
 
+LINKS = {"copy": "as copies", "hard": "as hard links"}
 DOWNLOADS = (
     ("Scores and decisions, CSV", "csv", "scores.csv"),
     ("Scores and decisions, Parquet", "parquet", "scores.parquet"),
@@ -23,7 +24,7 @@ DOWNLOADS = (
 )
 
 
-def _preview(inspection, state) -> None:
+def _preview(inspection: Inspection, state: ReviewState) -> None:
     counts, undecided = state.changes(), int((inspection.is_suspicious & state.undecided).sum())
     put_off = sum(decision.action == "needs_review" for _, decision in state.decided)
     cells = (
@@ -47,40 +48,36 @@ def _title(name: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def _write(inspection, state) -> None:
+def _write(inspection: Inspection, state: ReviewState) -> None:
     st.subheader("Write to disk")
     with st.form("write", border=True):
         left, right = st.columns([2, 1])
-        to = left.selectbox("What", list(EXPORTS), format_func=_title, key="export_to")
-        link = right.selectbox(
-            "Images in a folder", ("copy", "hard"), format_func={"copy": "as copies", "hard": "as hard links"}.get, key="export_link"
-        )
+        names = list(EXPORTS)
+        to: str = left.selectbox("What", names, format_func=_title, key="export_to")  # type: ignore[assignment]
+        link: str = right.selectbox("Images in a folder", list(LINKS), format_func=lambda name: LINKS[name], key="export_link")  # type: ignore[assignment]
         out = st.text_input("Where", placeholder="/data/cleansed  –  a new path on this machine, outside the source", key="export_out")
         if st.form_submit_button("Write", type="primary"):
             _write_now(inspection, state, to, link, out.strip())
 
 
-def _write_now(inspection, state, to: str, link: str, out: str) -> None:
+def _write_now(inspection: Inspection, state: ReviewState, to: str, link: str, out: str) -> None:
     if not out:
         st.error("No path was given – a new path on this machine, outside the source")
         return
-    try:
+    with refusals():
         with st.spinner("Writing…"):
             written = export(
                 inspection,
                 state,
                 to=to,
-                out=Path(out).expanduser(),
+                out=Path(out),
                 source=source_path(services().workspace, inspection.key),
                 link=link,
             )
-    except UserError as error:
-        st.error(plain(str(error), 400))
-        return
-    st.success("Written: " + ", ".join(plain(str(path), 200) for path in written))
+        st.success("Written: " + ", ".join(plain(str(path), 200) for path in written))
 
 
-def _downloads(inspection, state) -> None:
+def _downloads(inspection: Inspection, state: ReviewState) -> None:
     st.subheader("Download")
 
     def written(to: str, name: str) -> bytes:
@@ -99,11 +96,12 @@ def _downloads(inspection, state) -> None:
         )
 
 
-inspection = need("export")
-remember_view("export")
-st.title("Export")
-state = services().review_state(inspection)
-st.caption("Only what was decided changes anything; the source itself is never touched.")
-_preview(inspection, state)
-_write(inspection, state)
-_downloads(inspection, state)
+def _draw(inspection: Inspection) -> None:
+    state = services().review_state(inspection)
+    st.caption("Only what was decided changes anything; the source itself is never touched.")
+    _preview(inspection, state)
+    _write(inspection, state)
+    _downloads(inspection, state)
+
+
+show("export", _draw)

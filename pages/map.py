@@ -2,15 +2,17 @@
 
 import base64
 import binascii
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from core.types import Inspection, Int64
 from ui.api.tiles import selected_rows, selection
 from ui.charts.charts import fallback_map
-from ui.empty import need
+from ui.page import mapped, show
 from ui.state import asked_view, remember_view, writer
-from ui.widgets.components import Follow, grid, scatter
+from ui.widgets.components import Follow, grid, nothing, scatter
 
 PAGE_TILES = 60
 HINT = "Draw around points to see those images here and decide them together. Wheel zooms; Esc clears. By keys alone: on the map, S places a box."
@@ -23,7 +25,7 @@ def _to_address(polygon: list[list[float]]) -> str:
     return base64.urlsafe_b64encode(np.asarray(polygon).round().clip(0, 65535).astype("<u2").tobytes()).decode()
 
 
-def _from_address(text: str) -> dict | None:
+def _from_address(text: str) -> dict[str, Any] | None:
     try:
         corners = np.frombuffer(base64.urlsafe_b64decode(text.encode()), dtype="<u2").reshape(-1, 2)
     except (ValueError, binascii.Error):
@@ -31,7 +33,7 @@ def _from_address(text: str) -> dict | None:
     return {"polygon": corners.tolist(), "tool": "lasso", "n_selected": 0, "nonce": 0} if len(corners) >= 3 else None
 
 
-def _kept(key: str) -> dict | None:
+def _kept(key: str) -> dict[str, Any] | None:
     """The selection kept across page changes, or the one that the address asks for."""
     asked = asked_view("map")
     if asked:
@@ -40,7 +42,7 @@ def _kept(key: str) -> dict | None:
 
 
 @st.fragment
-def _map(inspection) -> None:
+def _map(inspection: Inspection) -> None:
     widget, stored = f"scatter-{inspection.key}", f"map_selection:{inspection.key}"
 
     def drawn() -> None:
@@ -59,13 +61,13 @@ def _map(inspection) -> None:
     _selected(inspection, rows, nonce)
 
 
-def _without_webgl(inspection) -> np.ndarray:
+def _without_webgl(inspection: Inspection) -> Int64:
     st.caption("This browser offers no WebGL2: a simpler map with at most 10,000 points stands in.")
     event = st.plotly_chart(fallback_map(inspection), key="fallback_map", on_select="rerun", selection_mode=("box", "lasso"))
     return np.array(sorted(int(point["customdata"]) for point in event.selection.points), dtype=np.int64)
 
 
-def _selected(inspection, rows: np.ndarray, nonce: str | int | None) -> None:
+def _selected(inspection: Inspection, rows: Int64, nonce: str | int | None) -> None:
     """Always there, also without a selection: a new drawing is then shown before this page hears of it."""
     told = selection(inspection, rows)
     state = grid(
@@ -78,7 +80,7 @@ def _selected(inspection, rows: np.ndarray, nonce: str | int | None) -> None:
         heading=told["heading"],
         empty=HINT,
         follow=Follow(nonce),
-        on_inspect=_asked_to_inspect,
+        on_inspect=nothing,
     )
     if state.inspect:
         from ui.widgets.inspector import open_inspector
@@ -86,12 +88,10 @@ def _selected(inspection, rows: np.ndarray, nonce: str | int | None) -> None:
         open_inspector(inspection, int(state.inspect["row"]))
 
 
-def _asked_to_inspect() -> None:
-    """The rerun that follows opens the inspector."""
+def _draw(inspection: Inspection) -> None:
+    if inspection.projection == "pca":
+        st.caption("Drawn by principal components: there are too few images, or too little between them, for UMAP.")
+    _map(inspection)
 
 
-inspection = need("map", xy=True)
-st.title("Map")
-if inspection.projection == "pca":
-    st.caption("Drawn by principal components: there are too few images, or too little between them, for UMAP.")
-_map(inspection)
+show("map", _draw, ready=mapped)

@@ -1,9 +1,10 @@
 """What is in the set, how suspicious it is, what could not be read, and how to open another."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.types import UNLABELLED, VERDICTS
+from core.types import UNLABELLED, VERDICTS, Inspection
 from ui.app.services import services
 from ui.charts.charts import class_counts, suspicion_histogram, suspicious_by_class
 from ui.navigation import link
@@ -23,7 +24,7 @@ def _identity() -> str:
     return services().first_source_identity()
 
 
-def _numbers(inspection) -> None:
+def _numbers(inspection: Inspection) -> None:
     dataset = inspection.dataset
     suspicious = int(inspection.is_suspicious.sum()) if inspection.suspicion is not None else None
     unlabelled = int((dataset.labels == UNLABELLED).sum())
@@ -35,8 +36,9 @@ def _numbers(inspection) -> None:
         column.metric(name, value)
 
 
-def _verdicts(inspection) -> None:
-    counts = {VERDICT_WORDS[name]: int((inspection.verdicts == i).sum()) for i, name in enumerate(VERDICTS)}
+def _verdicts(inspection: Inspection) -> None:
+    judged = np.asarray([] if inspection.verdicts is None else inspection.verdicts, dtype=np.int8)
+    counts = {VERDICT_WORDS[name]: int((judged == i).sum()) for i, name in enumerate(VERDICTS)}
     said = ", ".join(f"**{count:,}** {words}" for words, count in counts.items() if count and words != "clean")
     st.markdown(f"Verdicts: {said or 'nothing stands out'}.")
     st.caption(
@@ -46,7 +48,7 @@ def _verdicts(inspection) -> None:
     )
 
 
-def _charts(inspection) -> None:
+def _charts(inspection: Inspection) -> None:
     left, right = st.columns(2)
     with left:
         st.subheader("How suspicious")
@@ -56,7 +58,7 @@ def _charts(inspection) -> None:
         st.plotly_chart(suspicious_by_class(inspection), key="by_class", config=CHART)
 
 
-def _tables(inspection) -> None:
+def _tables(inspection: Inspection) -> None:
     counts = class_counts(inspection)
     with st.expander(f"All {len(inspection.dataset.classes):,} classes"):
         table = pd.DataFrame({"class": inspection.dataset.classes, **counts})

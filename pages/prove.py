@@ -1,10 +1,13 @@
 """Victims trained on the set before and after cleansing: how accurate they are, and how often the attack works."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
-from core.errors import UserError
-from core.proofs import decisions_digest
+from core.proofs import ProofFolder, decisions_digest
+from core.types import Inspection
+from core.workspace import State
 from ui.app.services import services
 from ui.charts.proof_views import (
     draw_curves,
@@ -14,17 +17,16 @@ from ui.charts.proof_views import (
     seconds_expected,
     verdict,
 )
-from ui.empty import need
 from ui.navigation import link
-from ui.state import remember_view
+from ui.page import refusals, show
 from ui.words import duration, plain
 
 SEEDS = (1, 2, 3, 5)
 
 
-def _start(inspection, label: str) -> None:
+def _start(inspection: Inspection, label: str) -> None:
     left, right = st.columns([1, 3], vertical_alignment="bottom")
-    seeds = left.selectbox(
+    seeds: int = left.selectbox(  # type: ignore[assignment]
         "Victims for each set",
         SEEDS,
         index=SEEDS.index(3),
@@ -32,15 +34,12 @@ def _start(inspection, label: str) -> None:
         help="Training differs from run to run; more victims give a surer mean.",
     )
     if right.button(label, type="primary", key="start_proof"):
-        try:
+        with refusals():
             services().start_proof(inspection.key, seeds=seeds)
-        except UserError as error:
-            st.error(plain(str(error), 400))
-            return
-        st.rerun()
+            st.rerun()
 
 
-def _empty(inspection) -> None:
+def _empty(inspection: Inspection) -> None:
     images = len(inspection.dataset)
     side = inspection.findings[0].mask.shape[0] if inspection.findings else 32
     about = duration(round(seconds_expected(images, side, 3, known=True) / 10 + 0.5) * 10)
@@ -58,7 +57,7 @@ def _empty(inspection) -> None:
 
 
 @st.fragment(run_every=1.5)
-def _running(inspection) -> None:
+def _running(inspection: Inspection) -> None:
     state = services().proof_state(inspection.key)
     if state is None or state.state != "running":
         st.rerun()
@@ -75,11 +74,11 @@ def _running(inspection) -> None:
         st.session_state["proof_cancelled"] = state.pid
     folder = services().proof(inspection.key)
     plan = folder.plan() if folder is not None else None
-    if plan is not None and folder.curves():
+    if folder is not None and plan is not None and folder.curves():
         draw_curves(folder, plan, key="proof_live")
 
 
-def _how_it_ended(state) -> None:
+def _how_it_ended(state: State) -> None:
     if state.state == "failed":
         st.error(f"The training stopped: {plain(state.message, 400)}")
     elif state.state == "cancelled":
@@ -88,11 +87,11 @@ def _how_it_ended(state) -> None:
         st.warning("The training was interrupted. Victims that were finished are kept.")
 
 
-def _ended(inspection, state) -> None:
+def _ended(inspection: Inspection, state: State) -> None:
     _how_it_ended(state)
     folder = services().proof(inspection.key)
     plan = folder.plan() if folder is not None else None
-    if plan is not None and folder.curves():
+    if folder is not None and plan is not None and folder.curves():
         draw_curves(folder, plan, key="proof_ended")
         _start(inspection, "Go on with the training")
     else:
@@ -100,7 +99,7 @@ def _ended(inspection, state) -> None:
         _empty(inspection)
 
 
-def _results(inspection, folder, result) -> None:
+def _results(inspection: Inspection, folder: ProofFolder, result: dict[str, Any]) -> None:
     st.markdown(verdict(result))
     plan = folder.plan()
     if plan is not None and plan["decisions_digest"] != decisions_digest(services().review_state(inspection)):
@@ -119,19 +118,20 @@ def _results(inspection, folder, result) -> None:
     link("export", "Write the cleansed set")
 
 
-inspection = need("prove")
-remember_view("prove")
-st.title("Prove")
-state = services().proof_state(inspection.key)
-known = services().proof_result(inspection.key)
-if state is not None and state.state == "running":
-    _running(inspection)
-elif known is not None:
-    if state is not None and state.state != "done":
-        _how_it_ended(state)
-        st.caption("Below is what the training before it found.")
-    _results(inspection, *known)
-elif state is not None and state.state != "done":
-    _ended(inspection, state)
-else:
-    _empty(inspection)
+def _draw(inspection: Inspection) -> None:
+    state = services().proof_state(inspection.key)
+    known = services().proof_result(inspection.key)
+    if state is not None and state.state == "running":
+        _running(inspection)
+    elif known is not None:
+        if state is not None and state.state != "done":
+            _how_it_ended(state)
+            st.caption("Below is what the training before it found.")
+        _results(inspection, *known)
+    elif state is not None and state.state != "done":
+        _ended(inspection, state)
+    else:
+        _empty(inspection)
+
+
+show("prove", _draw)

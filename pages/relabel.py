@@ -3,10 +3,12 @@
 import numpy as np
 import streamlit as st
 
+from core.cleansing import Proposals
 from core.reviews import review_order
+from core.types import Inspection, Int64
 from ui.api.proposed import proposals_of
 from ui.app.services import services
-from ui.empty import need
+from ui.page import show
 from ui.state import asked_view, remember_view, writer
 from ui.widgets.audit import decided_together
 from ui.widgets.components import queue
@@ -24,7 +26,7 @@ USUAL_PERCENT = 90
 ROWS_SHOWN = 6
 
 
-def _by_harm(inspection) -> np.ndarray:
+def _by_harm(inspection: Inspection) -> Int64:
     """Suspects by harm, those that are decided last; made once, because a queue that is sorted again jumps."""
     kept = st.session_state.setdefault("harm_order", {})
     if inspection.key not in kept:
@@ -33,20 +35,20 @@ def _by_harm(inspection) -> np.ndarray:
         first = review_order(inspection, sure, services().review_state(inspection).undecided).rows
         rest = np.setdiff1d(np.flatnonzero(inspection.is_suspicious), first)
         kept[inspection.key] = np.concatenate([first, inspection.ranked(rest)])
-    return kept[inspection.key]
+    order: Int64 = kept[inspection.key]
+    return order
 
 
-def _rows(inspection, choice: int, which: str) -> np.ndarray:
+def _rows(inspection: Inspection, choice: int, which: str) -> Int64:
     wanted = np.ones(len(inspection.dataset), dtype=bool) if choice == ALL else inspection.dataset.labels == choice
     if which == HARM:
         rows = _by_harm(inspection)
-        return rows[wanted[rows]]
+        return np.asarray(rows[wanted[rows]])
     if which == SUSPICION:
         wanted &= inspection.is_suspicious
     elif which in VERDICT_OF:
-        wanted &= inspection.verdicts == VERDICT_OF[which]
-    rows = np.flatnonzero(wanted)
-    return inspection.ranked(rows)
+        wanted &= np.asarray(inspection.verdicts == VERDICT_OF[which])
+    return inspection.ranked(np.flatnonzero(wanted))
 
 
 def _asked(classes: int) -> None:
@@ -61,7 +63,7 @@ def _saved() -> None:
 
 
 @st.fragment
-def _many(inspection, made) -> None:
+def _many(inspection: Inspection, made: Proposals) -> None:
     if "accept_many" not in st.session_state:
         # as it was left, when the page is opened again; a value that moves with it would draw everything in it anew
         st.session_state["accept_many_first"] = st.session_state.get("accept_many_open", False)
@@ -92,7 +94,7 @@ def _many(inspection, made) -> None:
         _audit_many(inspection, made, percent)
 
 
-def _audit_many(inspection, made, percent: int) -> None:
+def _audit_many(inspection: Inspection, made: Proposals, percent: int) -> None:
     standing = decided_together(services().review_state(inspection).log, inspection, GROUP)
     state = proposal_audit(inspection, made, percent, key="accept_audit", writer=writer(), standing=standing, on_saved=_saved)
     if state.saved is not None:
@@ -100,36 +102,44 @@ def _audit_many(inspection, made, percent: int) -> None:
         st.rerun()
 
 
-inspection = need("relabel")
-st.title("Relabel")
-_asked(len(inspection.dataset.classes))
-suspects = np.bincount(
-    inspection.dataset.labels[inspection.is_suspicious & (inspection.dataset.labels >= 0)], minlength=len(inspection.dataset.classes)
-)
-choices = [ALL, *np.argsort(-suspects, kind="stable").tolist()]
-choice0, which0 = st.session_state.get("relabel_now", (ALL, HARM))
-left, right, _ = st.columns([1.6, 1.6, 1.8])
-which = left.selectbox(
-    "Review",
-    SHOWN,
-    index=SHOWN.index(which0),
-    help="Most harm first: one image of each group of like suspects, the group first in which most is at stake; then the others.",
-)
-choice = right.selectbox(
-    "Given label",
-    choices,
-    index=choices.index(choice0) if choice0 in choices else 0,
-    format_func=lambda c: "Any" if c == ALL else f"{inspection.dataset.classes[c]}  ({suspects[c]:,} suspicious)",
-)
-st.session_state["relabel_now"] = (choice, which)
-remember_view("relabel", f"{choice}.{WHICH.index(which)}")
-rows = _rows(inspection, choice, which)
-if len(rows):
-    state = queue(inspection, rows, key=f"queue-{inspection.key}-{choice}-{WHICH.index(which)}", writer=writer())
-    if state.inspect is not None:
-        open_inspector(inspection, int(state.inspect))
-else:
-    st.success("Nothing to review here. Choose another group above.")
-made = proposals_of(inspection)
-if made is not None and (made.actions != 0).any():
-    _many(inspection, made)
+def _choose(inspection: Inspection) -> tuple[int, str]:
+    """The given label, or ALL, and which of its images."""
+    _asked(len(inspection.dataset.classes))
+    suspects = np.bincount(
+        inspection.dataset.labels[inspection.is_suspicious & (inspection.dataset.labels >= 0)], minlength=len(inspection.dataset.classes)
+    )
+    choices = [ALL, *np.argsort(-suspects, kind="stable").tolist()]
+    choice0, which0 = st.session_state.get("relabel_now", (ALL, HARM))
+    left, right, _ = st.columns([1.6, 1.6, 1.8])
+    which: str = left.selectbox(  # type: ignore[assignment]
+        "Review",
+        SHOWN,
+        index=SHOWN.index(which0),
+        help="Most harm first: one image of each group of like suspects, the group first in which most is at stake; then the others.",
+    )
+    choice: int = right.selectbox(  # type: ignore[assignment]
+        "Given label",
+        choices,
+        index=choices.index(choice0) if choice0 in choices else 0,
+        format_func=lambda c: "Any" if c == ALL else f"{inspection.dataset.classes[c]}  ({suspects[c]:,} suspicious)",
+    )
+    st.session_state["relabel_now"] = (choice, which)
+    remember_view("relabel", f"{choice}.{WHICH.index(which)}")
+    return choice, which
+
+
+def _draw(inspection: Inspection) -> None:
+    choice, which = _choose(inspection)
+    rows = _rows(inspection, choice, which)
+    if len(rows):
+        state = queue(inspection, rows, key=f"queue-{inspection.key}-{choice}-{WHICH.index(which)}", writer=writer())
+        if state.inspect is not None:
+            open_inspector(inspection, int(state.inspect))
+    else:
+        st.success("Nothing to review here. Choose another group above.")
+    made = proposals_of(inspection)
+    if made is not None and (made.actions != 0).any():
+        _many(inspection, made)
+
+
+show("relabel", _draw)

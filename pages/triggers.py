@@ -1,32 +1,29 @@
 """Patterns that predict a label although they are no content, the images that carry them, and a decision on them all."""
 
+from typing import Any
+
 import streamlit as st
 
-from core.scans import folder_of
-from core.workspace import alive
+from core.types import Finding, Inspection
 from ui.app.services import services
-from ui.empty import need
 from ui.navigation import link
-from ui.state import asked_view, current, remember_view, writer
+from ui.page import show, wait_until
+from ui.state import asked_view, remember_view, writer
 from ui.widgets.audit import decided_together
 from ui.widgets.carrier_audit import carrier_audit
-from ui.widgets.components import grid
+from ui.widgets.components import grid, nothing
 from ui.widgets.inspector import open_inspector
-from ui.widgets.trigger_views import KIND_WORDS, class_words, evidence, facts, one_line, score_histogram
+from ui.widgets.trigger_views import class_words, evidence, facts, one_line, score_histogram
+from ui.words import KIND_WORDS
 
 CHART = {"displayModeBar": False}
 PAGE_TILES = 100
 
 
-def _still_at_work(inspection) -> bool:
-    state = folder_of(services().workspace, inspection.key).progress()
-    return state is not None and state.state == "running" and alive(state.pid)
-
-
-def _not_looked_yet(inspection) -> None:
-    if _still_at_work(inspection):
+def _not_looked_yet(inspection: Inspection) -> None:
+    if services().at_work(inspection.key):
         st.info("The scan is still at work; this page opens by itself when it has looked for triggers.")
-        _wait()
+        wait_until(_looked)
     else:
         st.info(
             "Nobody has looked for triggers in this scan yet: it was stopped before, or made by an older version of Taster. "
@@ -35,14 +32,11 @@ def _not_looked_yet(inspection) -> None:
     link("overview", "Go to Overview")
 
 
-@st.fragment(run_every=1.0)
-def _wait() -> None:
-    inspection = current()
-    if inspection is not None and inspection.content is not None:
-        st.rerun()
+def _looked(inspection: Inspection) -> bool:
+    return inspection.content is not None
 
 
-def _nothing_found(inspection) -> None:
+def _nothing_found() -> None:
     st.success("Nothing was found that predicts a label without being content.")
     st.markdown(
         "Taster looked in every class for a pattern that far more of its images share than images of other classes do. "
@@ -59,7 +53,7 @@ def _nothing_found(inspection) -> None:
         link("gallery", "Look through the classes")
 
 
-def _chosen(inspection):
+def _chosen(inspection: Inspection) -> Finding:
     """The finding in view: from the list, else from the address, else as before, else the strongest."""
     by_id = {finding.trigger_id: finding for finding in inspection.findings}
     names, kept = list(by_id), f"trigger_now:{inspection.key}"
@@ -81,7 +75,7 @@ def _chosen(inspection):
     return by_id[now]
 
 
-def _facts(inspection, finding) -> None:
+def _facts(inspection: Inspection, finding: Finding) -> None:
     left, right = st.columns([1, 1])
     with left:
         st.subheader("What is known")
@@ -91,7 +85,7 @@ def _facts(inspection, finding) -> None:
         st.plotly_chart(score_histogram(finding), key="trigger_scores", config=CHART)
 
 
-def _decide(inspection, finding) -> None:
+def _decide(inspection: Inspection, finding: Finding) -> None:
     st.subheader("Decide all carriers")
     carrier_audit(
         inspection,
@@ -99,53 +93,48 @@ def _decide(inspection, finding) -> None:
         key="trigger_audit",
         writer=writer(),
         standing=decided_together(services().review_state(inspection).log, inspection, finding.trigger_id),
-        on_saved=_heard,
+        on_saved=nothing,
     )
 
 
-def _heard() -> None:
-    """A decision was saved, or an image shall be looked at: the rerun that follows does the rest."""
-
-
 @st.fragment
-def _gallery(inspection, finding) -> None:
+def _gallery(inspection: Inspection, finding: Finding) -> None:
     st.subheader("Every image that carries it")
     groups = {"judged poisoned": finding.rows, "covers": finding.covers}
     shown = [name for name, rows in groups.items() if len(rows)]
     if not st.toggle("Show them as a gallery", key="trigger_gallery"):
         return
-    which = (
-        st.radio("Which", shown, horizontal=True, label_visibility="collapsed", format_func=lambda name: f"{name} ({len(groups[name]):,})")
-        if len(shown) > 1
-        else shown[0]
-    )
-    asked = grid(inspection, groups[which], key="trigger_grid", writer=writer(), page_size=PAGE_TILES, on_inspect=_heard).inspect
+    which = shown[0]
+    if len(shown) > 1:
+        words = {name: f"{name} ({len(groups[name]):,})" for name in shown}
+        which = st.radio("Which", shown, horizontal=True, label_visibility="collapsed", format_func=lambda name: words[name]) or which
+    asked = grid(inspection, groups[which], key="trigger_grid", writer=writer(), page_size=PAGE_TILES, on_inspect=nothing).inspect
     if asked:
         # one place opens the inspector: a dialog of the fragment would not come after one of the page
         st.session_state["trigger_inspect"] = int(asked["row"])
         st.rerun()
 
 
-def _look_closely(inspection, asked) -> None:
+def _look_closely(inspection: Inspection, asked: Any) -> None:
     """Open the inspector where the strip asks for it, or the gallery did before this run."""
     row = st.session_state.pop("trigger_inspect", None)
     if asked or row is not None:
         open_inspector(inspection, int(asked["row"]) if asked else row)
 
 
-inspection = need("triggers")
-st.title("Triggers")
-if inspection.content is None:
-    remember_view("triggers")
-    _not_looked_yet(inspection)
-elif not inspection.findings:
-    remember_view("triggers")
-    _nothing_found(inspection)
-else:
-    finding = _chosen(inspection)
-    kind = KIND_WORDS[finding.kind]
-    st.subheader(f"{finding.trigger_id}: {kind} → {class_words(inspection, finding)}")
-    _look_closely(inspection, evidence(inspection, finding, key="trigger_evidence").inspect)
-    _facts(inspection, finding)
-    _decide(inspection, finding)
-    _gallery(inspection, finding)
+def _draw(inspection: Inspection) -> None:
+    if not _looked(inspection):
+        _not_looked_yet(inspection)
+    elif not inspection.findings:
+        _nothing_found()
+    else:
+        finding = _chosen(inspection)
+        kind = KIND_WORDS[finding.kind]
+        st.subheader(f"{finding.trigger_id}: {kind} → {class_words(inspection, finding)}")
+        _look_closely(inspection, evidence(inspection, finding, key="trigger_evidence").inspect)
+        _facts(inspection, finding)
+        _decide(inspection, finding)
+        _gallery(inspection, finding)
+
+
+show("triggers", _draw)

@@ -63,7 +63,7 @@ def app_over(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             monkeypatch.setattr(made, "inspection", lambda key: kept.setdefault(key, change(real(key))) if real(key) else None)
         ui.app.services.services.cache_clear()
         monkeypatch.setattr(ui.app.services, "services", lambda: made)
-        for module in ("ui.state", "ui.sidebar", "ui.empty", "ui.scanning"):
+        for module in ("ui.state", "ui.sidebar", "ui.page", "ui.scanning"):
             monkeypatch.setattr(f"{module}.services", lambda: made)
         return made
 

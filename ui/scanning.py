@@ -59,10 +59,11 @@ def _running(identity: str) -> None:
 
 def _curve(identity: str) -> None:
     key = services().newest_key(identity)
-    figure = learning_curve(services().learning(key)) if key else None
+    told = services().learning(key) if key else {}
+    figure = learning_curve(told)
     if figure is not None:
         st.plotly_chart(figure, key="learning_curve", width="stretch", config={"displayModeBar": False})
-        for note in services().learning(key).get("notes", []):
+        for note in told.get("notes", []):
             st.info(plain(str(note), 300))
         st.caption(
             "How many images have neighbours that agree with their given label. The labels are only looked at to draw this line; nothing is learned from them."
@@ -98,7 +99,7 @@ def open_source_form() -> None:
         )
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         names = [name for name in EMBEDDERS if name != "precomputed"]
-        embedder = left.selectbox("Embedder", names, format_func=lambda n: f"{n}: {EMBEDDERS[n].summary}", key="open_embedder")
+        embedder: str = left.selectbox("Embedder", names, format_func=lambda n: f"{n}: {EMBEDDERS[n].summary}", key="open_embedder")  # type: ignore[assignment]
         if right.form_submit_button("Scan", type="primary", width="stretch"):
             start(path.strip(), ScanOptions(embedder=embedder))
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from ui.navigation import pages  # noqa: E402
+from ui.navigation import pages, sections  # noqa: E402
 from ui.sidebar import sidebar  # noqa: E402
 
 
@@ -21,7 +21,7 @@ def draw() -> None:
     st.html(f"<style>{(ROOT / 'assets' / 'page.css').read_text('utf-8')}</style>")
     st.logo(str(ROOT / "assets" / "logo.svg"), size="large")
     known = pages()
-    chosen = st.navigation(list(known.values()))
+    chosen = st.navigation(sections(known))
     asked = st.query_params.get("page")
     if asked in known and chosen is known["overview"] and asked != "overview" and not st.session_state.get("sent_on"):
         # an address such as /?dataset=…&page=gallery&sel=… : remember what it asks for, then go there

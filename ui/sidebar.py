@@ -35,7 +35,7 @@ def _dataset_choice() -> None:
     if not by_key:
         return
     keys = list(by_key)
-    chosen = st.selectbox(
+    chosen: str = st.selectbox(  # type: ignore[assignment]
         "Data set",
         keys,
         index=keys.index(key) if key in keys else 0,

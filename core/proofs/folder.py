@@ -6,6 +6,7 @@ proofs/<key>/
   curves.json     the curves of every victim so far, also of the one at work
   examples.npy    test images without and with the trigger
   progress.json   how far it is
+  proof.log       how it began and ended, with the traceback where it failed
   result.json     what the command says at the end
 proofs/scan-<key of the scan>.json   the proofs that a scan has had, oldest first
 """

@@ -22,7 +22,7 @@ from ..reviews import Reviews, ReviewState, review_state
 from ..scans import attack_recipe, inspection_of, lineage, open_dataset, source_of, truth_of
 from ..sources import working_pixels, working_side
 from ..types import Dataset, Inspection, Truth, UInt8
-from ..workspace import Progress, State, Workspace, ended
+from ..workspace import Progress, State, Workspace, ended, logged
 from .arms import Arm, arms
 from .attack import Attacked, attacked
 from .folder import ProofFolder, curve_of, decisions_digest, proofs_of, remember_proof, result_of
@@ -63,7 +63,7 @@ def prove(scan: str, options: ProveOptions, workspace: Workspace, *, listener: C
     done = folder.result()
     if done is not None:
         return done
-    with workspace.locked_folder(folder.root):
+    with workspace.locked_folder(folder.root), logged(folder.root / "proof.log", f"proof {case.key[:8]} of scan {scan[:8]}"):
         remove_temporaries(folder.root)
         progress = Progress(folder.root / "progress.json", listener)
         progress.stage("prove")

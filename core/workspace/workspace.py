@@ -6,6 +6,7 @@
       sources/<id>.json          which scans a source has had, oldest first
       scans/<key>/               one scan: arrays, result.json, progress.json, lock
       proofs/<key>/              one proof: victims before and after cleansing (core/proofs/folder.py)
+      jobs/scans/, jobs/proofs/  what the command lines that the app started said (core/workspace/jobs.py)
       features/<embedder>/       raw features by image content, shared by all scans
 Every file is written beside its place, flushed, and renamed: it is there whole or not at all. No pickle.
 """

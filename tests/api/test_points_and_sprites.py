@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.component_harness.fake import make_inspection
 from ui.api.points import points_version, quantise, rows_in_polygon
-from ui.api.sprites import RowRegister, SpriteCache, sprite_cell, sprite_columns
+from ui.api.sprites import RowRegister, sprite_cell, sprite_columns
 
 
 def test_version_follows_content():
@@ -102,12 +102,3 @@ def test_register_names_content_and_forgets_the_oldest():
     register.add("dd", [1])
     register.add("ee", [1])
     assert register.get(first) is None
-
-
-def test_sprite_cache_stays_within_its_bytes():
-    cache = SpriteCache(most_bytes=10)
-    for name in range(5):
-        cache.put((str(name), 32, 1), b"1234")
-    assert [cache.get((str(name), 32, 1)) for name in range(5)] == [None, None, None, b"1234", b"1234"]
-    cache.put(("big", 32, 1), b"x" * 11)
-    assert cache.get(("big", 32, 1)) is None

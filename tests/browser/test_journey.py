@@ -163,3 +163,21 @@ def test_a_fresh_workspace_analyses_the_demo_by_itself(page, tmp_path):
         page.get_by_text("How suspicious").wait_for(timeout=90_000)
         page.get_by_role("link", name="Map", exact=True).click()
         page.wait_for_selector(READY, timeout=90_000)
+
+
+def test_only_a_browser_that_was_given_the_key_gets_in(page, browser, tmp_path, demo_workspace):
+    workspace = tmp_path / "workspace"
+    shutil.copytree(demo_workspace, workspace)
+    with running_app(tmp_path, workspace, access=("--key", "a key & more")) as app:
+        assert page.goto(f"{app.address}/gallery").status == 403
+        expect(page.get_by_role("heading", name="Taster needs its key")).to_be_visible()
+        page.goto(f"{app.address}/gallery?key=a+key+%26+more")
+        page.get_by_role("heading", level=1, name="Gallery").wait_for(timeout=30_000)
+        # pictures and the WebSocket are let in too, and the key is in no address any more
+        page.wait_for_selector(READY, timeout=30_000)
+        assert "key=" not in page.url
+        page.reload()
+        page.wait_for_selector(READY, timeout=30_000)
+        other = browser.new_context().new_page()
+        assert other.goto(app.address).status == 403
+        other.context.close()

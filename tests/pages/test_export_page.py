@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
@@ -58,3 +60,22 @@ def test_downloads_are_what_export_writes(app_over, workspace, monkeypatch):
     assert line["note"] == "'@sum" and line["group"] == ""
     assert review_state(inspection.dataset, made.reviews().log(inspection.dataset.digest)).seq == int(line["seq"])
     assert given["Report, HTML"]().startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize("where", ["closed", "a\0b", "x" * 5000, "read-only", "taken", "~nobody-here/out"])
+def test_a_place_that_cannot_be_is_one_line(app_over, workspace, tmp_path, where):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("kept")
+    places = {
+        "closed": Path("/proc/1/root/out"),
+        "read-only": Path("/proc/out"),
+        "taken": tmp_path / "taken",
+    }
+    app_over(workspace)
+    test = at_export()
+    test.text_input(key="export_out").set_value(str(places.get(where, where)))
+    next(button for button in test.button if button.label == "Write").click().run()
+    assert not test.exception
+    [error] = test.error
+    assert error.value and "\n" not in error.value and len(error.value) < 1000
+    assert (tmp_path / "taken" / "file").read_text() == "kept"

@@ -55,13 +55,14 @@ def test_an_empty_workspace_says_what_to_do(app_over, tmp_path, page):
     assert "scanned" in test.info[0].value
 
 
-def test_a_wrong_path_is_one_line(app_over, workspace):
+@pytest.mark.parametrize("path", ["/no/such/folder", "a\0b", "x" * 5000, "/" + "y/" * 3000, "~nobody-here/set", "/proc/1/root/set"])
+def test_a_wrong_path_is_one_line(app_over, workspace, path):
     app_over(workspace)
     test = at()
-    test.text_input(key="open_path").set_value("/no/such/folder")
+    test.text_input(key="open_path").set_value(path)
     next(b for b in test.button if b.label == "Scan").click().run()
     assert not test.exception
-    assert "does not exist" in test.error[0].value
+    assert test.error[0].value and "\n" not in test.error[0].value and len(test.error[0].value) < 1000
 
 
 def test_an_unknown_dataset_in_the_address_is_said(app_over, workspace):

@@ -33,7 +33,7 @@ LAYERS = (
     "ui.charts",
     "ui.widgets",
     "ui.navigation ui.state",
-    "ui.empty ui.scanning",
+    "ui.page ui.scanning",
     "ui.sidebar",
     "ui.shell",
     "pages",

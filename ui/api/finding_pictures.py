@@ -7,9 +7,7 @@ mid-grey: lighter adds, darker takes away, and the factor that they were multipl
 from __future__ import annotations
 
 from hashlib import blake2b
-from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from core.types import Bool, Finding, Float32, Inspection, Int64
 from core.views import fine_detail
 from ui.api.request_checks import Refusal, trigger_name
 from ui.api.sprites import png
+from ui.app.cache import CACHE
 
 PICTURES = ("pattern", "looks", "spectrum", "departure", "carriers", "others", "difference", "detail", "usual_detail")
 MOST_AVERAGED = 300
@@ -151,22 +150,19 @@ def _spread(rows: Int64) -> Int64:
     return rows[np.linspace(0, len(rows) - 1, MOST_AVERAGED).astype(np.int64)]
 
 
-_means: WeakKeyDictionary[Finding, tuple[Float32, Float32]] = WeakKeyDictionary()
-_means_lock = Lock()
-
-
 def mean_images(inspection: Inspection, finding: Finding) -> tuple[Float32, Float32]:
     """(mean carrier, mean of the other images of its class), float32 (h, w, 3) in 0…1, kept once made.
 
     Images of another size are brought to the finding's; those that cannot be read are left out.
     """
-    # one at a time: three pictures are asked for together, and all need the same two means
-    with _means_lock:
-        if finding not in _means:
-            h, w = finding.mask.shape
-            carriers, others = averaged_rows(inspection, finding)
-            _means[finding] = (_mean(inspection, carriers, (w, h)), _mean(inspection, others, (w, h)))
-        return _means[finding]
+
+    def make() -> tuple[Float32, Float32]:
+        h, w = finding.mask.shape
+        carriers, others = averaged_rows(inspection, finding)
+        return _mean(inspection, carriers, (w, h)), _mean(inspection, others, (w, h))
+
+    # three pictures are asked for together, and all need the same two means
+    return CACHE.of(finding, "means", make)
 
 
 def _mean(inspection: Inspection, rows: Int64, size: tuple[int, int]) -> Float32:
@@ -212,7 +208,7 @@ def _blue_red(values: NDArray[Any]) -> NDArray[Any]:
     largest = float(np.max(np.abs(values)))
     share = np.clip(values / largest, -1, 1)[..., None] if largest > 0 else np.zeros((*values.shape, 1))
     red, blue = np.array([0.75, 0.10, 0.12]), np.array([0.10, 0.30, 0.75])
-    return 1 - np.abs(share) + np.abs(share) * np.where(share > 0, red, blue)
+    return np.asarray(1 - np.abs(share) + np.abs(share) * np.where(share > 0, red, blue))
 
 
 def _png(values: NDArray[Any]) -> bytes:

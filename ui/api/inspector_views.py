@@ -51,7 +51,7 @@ def view_png(inspection: Inspection, row: int, name: str) -> tuple[bytes, str]:
 
 def ways_for(inspection: Inspection) -> list[dict[str, str | bool]]:
     """The views that make sense for a scan, in order: name, title, look_for, slow, and missing (a line, or "")."""
-    known = []
+    known: list[dict[str, str | bool]] = []
     for name, way in WAYS.items():
         if name == "halftone" and not halftones_here():
             continue

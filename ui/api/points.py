@@ -7,17 +7,16 @@ that the browser showed inside it.
 from __future__ import annotations
 
 import gzip
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.types import Inspection
+from ui.app.cache import CACHE
 
 SPAN = 65535
 MARGIN = 0.02
@@ -103,22 +102,16 @@ def pack_points(inspection: Inspection) -> bytes:
     return b"".join(a.tobytes() for a in (xy[:, 0], xy[:, 1], suspicion, verdict, label))
 
 
-_packed: WeakKeyDictionary[Inspection, PackedPoints] = WeakKeyDictionary()
-_lock = threading.Lock()
-
-
 def packed_points(inspection: Inspection) -> PackedPoints:
     """The packed points of `inspection`, made once for as long as it lives; raises ValueError without a map."""
-    with _lock:
-        held = _packed.get(inspection)
-    if held is None:
-        body = pack_points(inspection)
-        zipped = gzip.compress(body, compresslevel=6, mtime=0)
-        version = blake2b(body, digest_size=16, key=inspection.key.encode()[:64]).hexdigest()
-        held = PackedPoints(body, zipped if len(zipped) < _WORTH_IT * len(body) else b"", version)
-        with _lock:
-            _packed[inspection] = held
-    return held
+    return CACHE.of(inspection, "points", lambda: _packed(inspection))
+
+
+def _packed(inspection: Inspection) -> PackedPoints:
+    body = pack_points(inspection)
+    zipped = gzip.compress(body, compresslevel=6, mtime=0)
+    version = blake2b(body, digest_size=16, key=inspection.key.encode()[:64]).hexdigest()
+    return PackedPoints(body, zipped if len(zipped) < _WORTH_IT * len(body) else b"", version)
 
 
 def points_version(inspection: Inspection) -> str:

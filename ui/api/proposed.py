@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from core.cleansing import PROPOSALS, Proposals, propose
 from core.types import UNLABELLED, Inspection
-
-_held: WeakKeyDictionary[Inspection, Proposals] = WeakKeyDictionary()
+from ui.app.cache import CACHE
 
 
 def proposals_of(inspection: Inspection) -> Proposals | None:
     """The proposals of all rows, made once; None before the scan has come to its verdicts."""
     if inspection.suspicion is None or inspection.suggestions is None or inspection.verdicts is None:
         return None
-    found = _held.get(inspection)
-    if found is None:
-        found = _held[inspection] = propose(inspection)
-    return found
+    return CACHE.of(inspection, "proposals", lambda: propose(inspection))
 
 
 def proposal_fields(inspection: Inspection, row: int) -> dict[str, Any] | None:

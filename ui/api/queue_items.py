@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from core.types import UNLABELLED, VERDICTS, Decision, Inspection
 from ui.api.proposed import proposal_fields
 from ui.api.sprites import register_rows
+from ui.app.cache import CACHE
 
 NEIGHBOURS_SHOWN = 12
 MOST_CANDIDATES = 9
@@ -111,18 +111,13 @@ def _neighbour_reason(inspection: Inspection, row: int) -> str:
     return f"{sentence}; {tail} labelled {class_name(inspection, given)}."
 
 
-_sorted_suspicion: WeakKeyDictionary[Inspection, NDArray[np.float32]] = WeakKeyDictionary()
-
-
 def _rank_reason(inspection: Inspection, row: int) -> str:
     value = _number(inspection.suspicion, row)
-    if value is None or inspection.suspicion is None or len(inspection.suspicion) < 2:
+    suspicion = inspection.suspicion
+    if value is None or suspicion is None or len(suspicion) < 2:
         return ""
-    ranked = _sorted_suspicion.get(inspection)
-    if ranked is None:
-        ranked = np.sort(inspection.suspicion[np.isfinite(inspection.suspicion)])
-        _sorted_suspicion[inspection] = ranked
-    below = int(np.searchsorted(ranked, inspection.suspicion[row], side="left"))
+    ranked = CACHE.of(inspection, "ranked suspicion", lambda: np.sort(suspicion[np.isfinite(suspicion)]))
+    below = int(np.searchsorted(ranked, suspicion[row], side="left"))
     # rounded down, so that the sentence never claims more than is so
     share = np.floor(1000 * below / len(ranked)) / 10
     return f"Its suspicion is higher than that of {share:.1f} % of the set."

@@ -21,12 +21,12 @@ from PIL import Image, ImageDraw
 
 from core.errors import UnreadableImage
 from core.types import Dataset, Int64
+from ui.app.cache import CACHE
 
 CELLS = (32, 64, 96)
 MOST_IMAGES = 400
 THUMB_SIDE = 96
 IMAGE_SIDE = 1024
-CACHE_BYTES = 64 * 2**20
 # a relabel queue may name every row of a large set, so the register is bounded by rows as well as by tokens
 _MOST_TOKENS = 20_000
 _MOST_ROWS = 8_000_000
@@ -173,45 +173,15 @@ def _workers() -> ThreadPoolExecutor:
         return _pool
 
 
-class SpriteCache:
-    """Sprites already packed, the most recently used `most_bytes` of them. Safe for many threads."""
-
-    def __init__(self, most_bytes: int = CACHE_BYTES) -> None:
-        self._most_bytes, self._bytes = most_bytes, 0
-        self._held: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, name: tuple[str, int, int]) -> bytes | None:
-        """The sprite of (token, cell, n), or None."""
-        with self._lock:
-            found = self._held.get(name)
-            if found is not None:
-                self._held.move_to_end(name)
-            return found
-
-    def put(self, name: tuple[str, int, int], body: bytes) -> None:
-        """Keep `body`, forgetting the least recently used where there is no room; too large a one is not kept."""
-        with self._lock:
-            if name in self._held or len(body) > self._most_bytes:
-                return
-            self._held[name] = body
-            self._bytes += len(body)
-            while self._bytes > self._most_bytes:
-                self._bytes -= len(self._held.popitem(last=False)[1])
-
-
-_sprites = SpriteCache()
-
-
 def sprite_png(dataset: Dataset, token: str, rows: Int64, cell: int) -> tuple[bytes, bool]:
     """`make_sprite` of the rows that `token` names (or the first of them), remembered where it is complete."""
-    name = (token, cell, len(rows))
-    held = _sprites.get(name)
+    name = ("sprite", token, cell, len(rows))
+    held: bytes | None = CACHE.get(name)
     if held is not None:
         return held, True
     body, complete = make_sprite(dataset, rows, cell)
     if complete:
-        _sprites.put(name, body)
+        CACHE.put(name, body)
     return body, complete
 
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import UnreadableImage
 from core.types import UNLABELLED, Inspection, Int64
 from ui.api.points import quantise, rows_in_polygon
 from ui.api.sprites import register_rows, sprite_cell, sprite_url
+from ui.app.cache import CACHE
 
 # pictures looked at to learn how large a cell the set needs
 _SAMPLED = 8
@@ -57,16 +56,13 @@ def _rounded(value: float) -> float | None:
 
 # ---- a selection on the map
 
-_quantised: WeakKeyDictionary[Inspection, NDArray[np.uint16]] = WeakKeyDictionary()
-
 
 def selected_rows(inspection: Inspection, polygon: Sequence[Sequence[float]]) -> Int64:
     """Rows (int64) inside `polygon` ((x, y) in quantised coordinates), most suspicious first; none without a map."""
     if inspection.xy is None:
         return np.empty(0, dtype=np.int64)
-    if inspection not in _quantised:
-        _quantised[inspection] = quantise(inspection.xy)
-    rows = rows_in_polygon(_quantised[inspection], polygon)
+    xy = inspection.xy
+    rows = rows_in_polygon(CACHE.of(inspection, "quantised", lambda: quantise(xy)), polygon)
     if inspection.suspicion is None:
         return rows
     # NaN (not scorable) goes last
@@ -87,18 +83,18 @@ def selection(inspection: Inspection, rows: Int64) -> dict[str, Any]:
 
 # ---- the size of a cell
 
-_cells: WeakKeyDictionary[Inspection, int] = WeakKeyDictionary()
-
 
 def cell_of(inspection: Inspection) -> int:
     """Side in pixels of the sprite cell that suits the set, judged by a few images spread over it."""
-    if inspection not in _cells:
-        longest = 0
-        for row in np.unique(np.linspace(0, len(inspection.dataset) - 1, _SAMPLED).astype(int)):
-            try:
-                longest = max(longest, *inspection.dataset.load(int(row)).size)
-            except (UnreadableImage, IndexError):
-                # an empty set has no row 0; a broken image says nothing about the others
-                continue
-        _cells[inspection] = sprite_cell(longest)
-    return _cells[inspection]
+    return CACHE.of(inspection, "cell", lambda: sprite_cell(_longest(inspection)))
+
+
+def _longest(inspection: Inspection) -> int:
+    longest = 0
+    for row in np.unique(np.linspace(0, len(inspection.dataset) - 1, _SAMPLED).astype(int)):
+        try:
+            longest = max(longest, *inspection.dataset.load(int(row)).size)
+        except (UnreadableImage, IndexError):
+            # an empty set has no row 0; a broken image says nothing about the others
+            continue
+    return longest

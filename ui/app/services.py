@@ -5,16 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import secrets
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from core.errors import UserError
 from core.proofs import ProofFolder, proofs_of
@@ -22,25 +17,10 @@ from core.reviews import Reviews, ReviewState, review_state
 from core.scans import ScanOptions, folder_of, inspection_of, is_finished, lineage, newest_scan, source_of
 from core.sources import source_identity
 from core.types import Inspection
-from core.workspace import State, Workspace, alive, default_workspace, read_progress
+from core.workspace import Jobs, State, Workspace, cancel, default_workspace, read_progress
 from ui.app.arguments import chosen
 
-ROOT = Path(__file__).resolve().parents[2]
 MOST_INSPECTIONS = 4
-
-
-@dataclass
-class _Job:
-    """A scan or a proof that this app started: the command line as a child process, its errors in a file."""
-
-    process: subprocess.Popen[bytes]
-    errors: IO[bytes]
-
-    def last_line(self) -> str:
-        self.errors.seek(0)
-        lines = self.errors.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
-        told = [line.removeprefix("taster: ") for line in lines if line.startswith("taster: ")]
-        return told[-1] if told else f"it stopped with exit code {self.process.returncode}"
 
 
 class AppServices:
@@ -55,8 +35,8 @@ class AppServices:
         self._reviews: Reviews | None = None
         self._loaded: OrderedDict[str, tuple[tuple[int, ...], Inspection]] = OrderedDict()
         self._decided: dict[str, tuple[object, ReviewState]] = {}
-        self._jobs: dict[str, _Job] = {}
-        self._proofs: dict[str, _Job] = {}
+        self._scans = Jobs(workspace.root / "jobs" / "scans", "read")
+        self._proofs = Jobs(workspace.root / "jobs" / "proofs", "prove")
 
     # ---- what the routes ask for ---------------------------------------------------------------
 
@@ -123,7 +103,7 @@ class AppServices:
 
     def scan_running(self) -> bool:
         """True while a scan started by this app runs."""
-        return any(job.process.poll() is None for job in self._jobs.values())
+        return self._scans.running
 
     def newest_key(self, spec: str) -> str | None:
         """Key of the newest scan of a source, finished or not."""
@@ -145,7 +125,7 @@ class AppServices:
     def at_work(self, key: str) -> bool:
         """True while some process works on this scan."""
         state = folder_of(self.workspace, key).progress()
-        return state is not None and state.state == "running" and alive(state.pid)
+        return state is not None and state.state == "running"
 
     def start_scan(self, spec: str, options: ScanOptions) -> None:
         """Start the command line on `spec` as a process of its own; it outlives a closed tab.
@@ -153,28 +133,16 @@ class AppServices:
         Raises UserError for a source or option that cannot be, before anything is started.
         """
         identity = source_identity(spec)
-        if identity != "demo" and not Path(identity).exists():
-            raise UserError(f"'{identity}' does not exist", "a folder or file on the machine that runs Taster", "check the path")
+        if identity != "demo" and not os.path.exists(identity):
+            raise UserError(f"'{identity[:200]}' does not exist", "a folder or file on the machine that runs Taster", "check the path")
         options.recipe()
-        with self._lock:
-            job = self._jobs.get(identity)
-            if job is not None and job.process.poll() is None:
-                return
-            self._jobs[identity] = _started(_command(identity, options, self.workspace))
+        # behind the dashes nothing is an option, however the folder is called
+        self._scans.start(identity, ["scan", "--workspace", str(self.workspace.root), *options.arguments(), "--", identity])
 
     def scan_state(self, identity: str) -> State | None:
         """How the newest scan of a source stands; None where it has never been scanned or is simply done."""
         scans = self.workspace.scans_of(identity)
-        found = folder_of(self.workspace, scans[-1]["key"]).progress() if scans else None
-        job = self._jobs.get(identity)
-        if job is None:
-            return found
-        if job.process.poll() is None:
-            ours = found is not None and found.state == "running" and found.pid == job.process.pid
-            return found if ours else State("running", "read", pid=job.process.pid)
-        if job.process.returncode == 0:
-            return found
-        return State("cancelled" if found and found.state == "cancelled" else "failed", "read", message=job.last_line())
+        return self._scans.state(identity, folder_of(self.workspace, scans[-1]["key"]).progress() if scans else None)
 
     def learning(self, key: str) -> dict[str, Any]:
         """How the learning of a scan's embedder goes, as core/scans/learning.py writes it; empty where nothing is known."""
@@ -183,9 +151,7 @@ class AppServices:
 
     def cancel_scan(self, identity: str) -> None:
         """Ask the running scan of a source to stop; what it has finished stays."""
-        state = self.scan_state(identity)
-        if state is not None and state.state == "running" and alive(state.pid):
-            os.kill(state.pid, signal.SIGTERM)
+        cancel(self.scan_state(identity))
 
     # ---- proofs ----------------------------------------------------------------------------------
 
@@ -205,46 +171,21 @@ class AppServices:
 
     def start_proof(self, key: str, *, seeds: int) -> None:
         """Train victims for a scan, in a process of its own that outlives a closed tab; one at a time for a scan."""
-        source = source_of(self.workspace, key)
-        with self._lock:
-            state = self.proof_state(key)
-            if state is not None and state.state == "running":
-                return
-            command = [
-                sys.executable,
-                "-m",
-                "core",
-                "prove",
-                "--workspace",
-                str(self.workspace.root),
-                "--scan",
-                key,
-                "--seeds",
-                str(seeds),
-                "--json",
-            ]
-            command += ["--allow-outside"] if source.allow_outside else []
-            self._proofs[key] = _started([*command, "--", source.identity])
+        source, state = source_of(self.workspace, key), self.proof_state(key)
+        if state is not None and state.state == "running":
+            return
+        outside = ["--allow-outside"] if source.allow_outside else []
+        asked = ["prove", "--workspace", str(self.workspace.root), "--scan", key, "--seeds", str(seeds), "--json", *outside]
+        self._proofs.start(key, [*asked, "--", source.identity])
 
     def proof_state(self, key: str) -> State | None:
         """How the newest proof of a scan stands; None where there is none."""
         folder = self.proof(key)
-        found = read_progress(folder.root / "progress.json") if folder is not None else None
-        job = self._proofs.get(key)
-        if job is None:
-            return found
-        if job.process.poll() is None:
-            ours = found is not None and found.state == "running" and found.pid == job.process.pid
-            return found if ours else State("running", "prove", pid=job.process.pid)
-        if job.process.returncode == 0:
-            return found
-        return State("cancelled" if found and found.state == "cancelled" else "failed", "prove", message=job.last_line())
+        return self._proofs.state(key, read_progress(folder.root / "progress.json") if folder is not None else None)
 
     def cancel_proof(self, key: str) -> None:
         """Ask the running proof of a scan to stop; victims that are finished stay."""
-        state = self.proof_state(key)
-        if state is not None and state.state == "running" and alive(state.pid):
-            os.kill(state.pid, signal.SIGTERM)
+        cancel(self.proof_state(key))
 
     def close(self) -> None:
         """Close the log; scans go on."""
@@ -252,19 +193,6 @@ class AppServices:
             if self._reviews is not None:
                 self._reviews.close()
                 self._reviews = None
-
-
-def _started(command: Sequence[str]) -> _Job:
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-    )
-    return _Job(process, errors)
-
-
-def _command(identity: str, options: ScanOptions, workspace: Workspace) -> list[str]:
-    # behind the dashes nothing is an option, however the folder is called
-    return [sys.executable, "-m", "core", "scan", "--workspace", str(workspace.root), *options.arguments(), "--", identity]
 
 
 @functools.cache

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
 import plotly.graph_objects as go
 
 from core.evaluation import Agreement, agreement
 from core.types import Inspection, top_size
 from ui.api.reasons import detector_words
+from ui.app.cache import CACHE
 from ui.charts.charts import _label_text as chart_text
 from ui.charts.quadrant import INK
 
@@ -18,14 +17,10 @@ TOP, ORDER = "Same worst images", "Same order of all images"
 _LOW, _HIGH = (33, 102, 172), (196, 90, 0)
 _GROUND = {False: (247, 247, 247), True: (38, 45, 55)}
 
-_made: WeakKeyDictionary[Inspection, Agreement] = WeakKeyDictionary()
-
 
 def agreement_of(inspection: Inspection) -> Agreement:
     """How far the inspection's scores agree, worked out once for as long as it lives."""
-    if inspection not in _made:
-        _made[inspection] = agreement(inspection.scores, top_of(inspection))
-    return _made[inspection]
+    return CACHE.of(inspection, "agreement", lambda: agreement(inspection.scores, top_of(inspection)))
 
 
 def top_of(inspection: Inspection) -> int:

@@ -123,7 +123,7 @@ def curves_figure(curves: Mapping[str, Mapping[str, Sequence[float]]], panel: st
         longest = max(len(run) for run in runs)
         values = [[run[epoch] for run in runs if len(run) > epoch] for epoch in range(longest)]
         at = list(range(1, longest + 1))
-        bands = [(epoch, *band) for epoch, found in zip(at, values, strict=True) if (band := interval(found)) is not None]
+        bands = [(epoch, band[0], band[1]) for epoch, found in zip(at, values, strict=True) if (band := interval(found)) is not None]
         if bands:
             _add_band(figure, bands, COLOURS[arm])
         figure.add_scatter(

@@ -12,7 +12,6 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.types import UNLABELLED, VERDICTS, Inspection
 from ui.api.points import rows_in_polygon
+from ui.app.cache import CACHE
 from ui.charts.charts import _label_text as chart_text
 from ui.words import VERDICT_WORDS
 
@@ -69,23 +69,22 @@ class Quadrant:
     left_out: tuple[int, ...]
 
 
-_made: WeakKeyDictionary[Inspection, Quadrant] = WeakKeyDictionary()
-
-
 def quadrant_of(inspection: Inspection) -> Quadrant:
     """The quadrant of `inspection`, made once for as long as it lives; raises ValueError before the axes are known."""
-    if inspection not in _made:
-        if inspection.content is None or inspection.artifact is None:
-            raise ValueError("the inspection has no axes yet")
-        content, artifact = np.asarray(inspection.content), np.asarray(inspection.artifact)
-        corner = ((content >= 0.5) + 2 * (artifact >= 0.5)).astype(np.int8)
-        rng = np.random.default_rng(inspection.recipe.seed)
-        places = np.column_stack([display(content, rng), display(artifact, rng)])
-        drawn = drawn_rows(corner, inspection.is_suspicious, rng)
-        counts = np.bincount(corner, minlength=4)
-        left_out = counts - np.bincount(corner[drawn], minlength=4)
-        _made[inspection] = Quadrant(places, corner, tuple(counts.tolist()), drawn, tuple(left_out.tolist()))
-    return _made[inspection]
+    return CACHE.of(inspection, "quadrant", lambda: _placed(inspection))
+
+
+def _placed(inspection: Inspection) -> Quadrant:
+    if inspection.content is None or inspection.artifact is None:
+        raise ValueError("the inspection has no axes yet")
+    content, artifact = np.asarray(inspection.content), np.asarray(inspection.artifact)
+    corner = ((content >= 0.5) + 2 * (artifact >= 0.5)).astype(np.int8)
+    rng = np.random.default_rng(inspection.recipe.seed)
+    places = np.column_stack([display(content, rng), display(artifact, rng)])
+    drawn = drawn_rows(corner, inspection.is_suspicious, rng)
+    counts = np.bincount(corner, minlength=4)
+    left_out = counts - np.bincount(corner[drawn], minlength=4)
+    return Quadrant(places, corner, tuple(counts.tolist()), drawn, tuple(left_out.tolist()))
 
 
 def display(chance: NDArray[Any], rng: np.random.Generator) -> Float64:

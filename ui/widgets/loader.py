@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "components"
 ROOT = '<div class="taster"></div>'
@@ -22,7 +23,7 @@ _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
-def widget_source(name: str, *, html: str = ROOT, folder: Path = ASSETS) -> dict[str, str]:
+def widget_source(name: str, *, html: str = ROOT, folder: Path = ASSETS) -> dict[str, Any]:
     """html, css and js of the widget `name`: the module name/name.js and all that it imports, each with the styles beside it.
 
     Raises ValueError for modules that import in a circle, from outside `folder`, what is not exported, or in another form.
