@@ -1,25 +1,39 @@
-# make run   – environment, install, Taster on its built-in demo
-# make test  – environment, install, every test
+# make run      – environment, install, Taster on its built-in demo
+# make quick    – after each edit: no browser, no process, no training; under a minute
+# make test     – environment, install, style, types, every test
+# make quality  – what needs real data: skipped, with the reason, where there is none
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCE ?= demo
+# test processes; two threads of torch in each of several processes would only wait for each other
+JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: run test env check bench clean
+.PHONY: run quick test quality env check format bench clean
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py "$(SOURCE)"
 
-test: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest
+quick: $(VENV)/.installed-dev
+	$(PYTEST) -m "not browser and not slow" tests/unit tests/contracts tests/api
+
+test: check
+	$(PYTEST) --ignore=tests/quality
+
+quality: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/quality
 
 env: $(VENV)/.installed
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python bench/run.py

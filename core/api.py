@@ -105,10 +105,13 @@ def export(
     """
     from .errors import UserError
     from .exports import export as written
-    from .reviews import Reviews, fold
+    from .files import checked_place
+    from .reviews import Reviews, review_state
     from .scans import lineage, source_path
 
     home = _home(workspace)
+    # a place that cannot be is told before a scan of minutes, not after
+    checked_place(Path(out), Path(source).expanduser())
     key = _newest(home, source, progress, options)
     reviews, digests = Reviews(home.reviews_path), lineage(home, key)
     newest = reviews.head(digests)
@@ -116,8 +119,9 @@ def export(
         raise UserError(
             f"--seq {seq}: there is no such decision on this set", f"0 (none) to {newest} (the newest)", "leave it out for the state of now"
         )
-    log = reviews.log(digests, upto=seq)
-    return written(_inspection(home, key), fold(log), log, to=to, out=Path(out), source=source_path(home, key), link=link, seq=seq)
+    found = _inspection(home, key)
+    state = review_state(found.dataset, reviews.log(digests, upto=seq), upto=seq)
+    return written(found, state, to=to, out=Path(out), source=source_path(home, key), link=link)
 
 
 def cleanse(
@@ -132,16 +136,17 @@ def cleanse(
 ) -> dict[str, Any]:
     """Write the cleansed set beside its source: what people decided, and where `auto`, what the rule makes of the rest. Counts, and where it is."""
     from .cleansing import cleansing, write_cleansed
-    from .exports import refuse_place
-    from .reviews import Reviews, fold
+    from .files import free_folder
+    from .reviews import Reviews, review_state
     from .scans import lineage, source_path
 
     home = _home(workspace)
     # a place that cannot be is told before a scan of minutes, not after
-    refuse_place(Path(out), Path(source).expanduser())
+    free_folder(Path(out), Path(source).expanduser())
     key = _newest(home, source, progress, options)
-    found, log = _inspection(home, key), Reviews(home.reviews_path).log(lineage(home, key))
-    return write_cleansed(found, cleansing(found, fold(log), auto=auto), log, Path(out), source=source_path(home, key), link=link)
+    found = _inspection(home, key)
+    people = review_state(found.dataset, Reviews(home.reviews_path).log(lineage(home, key)))
+    return write_cleansed(cleansing(found, people, auto=auto), Path(out), source=source_path(home, key), link=link)
 
 
 def prove(

@@ -41,8 +41,7 @@ def _rows(inspection, choice: int, score: str, show: str) -> np.ndarray:
     if show == "suspicious":
         wanted &= inspection.is_suspicious
     if show == OPEN:
-        state = services().reviews().state(tuple(services().lineage(inspection.key)))
-        wanted &= np.array([name not in state for name in inspection.dataset.ids])
+        wanted &= services().review_state(inspection).undecided
     rows = np.flatnonzero(wanted)
     column = inspection.suspicion if score == "suspicion" else inspection.scores[score]
     # NaN (not scorable) goes last

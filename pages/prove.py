@@ -103,7 +103,7 @@ def _ended(inspection, state) -> None:
 def _results(inspection, folder, result) -> None:
     st.markdown(verdict(result))
     plan = folder.plan()
-    if plan is not None and plan["decisions_digest"] != decisions_digest(services().standing(inspection.key)):
+    if plan is not None and plan["decisions_digest"] != decisions_digest(services().review_state(inspection)):
         st.info("Decisions have been taken or undone since: train again to see what they change.")
     st.dataframe(pd.DataFrame(rows_in_words(result)), hide_index=True, width="stretch")
     st.caption("  \n".join(how_it_was_done(result)))

@@ -24,18 +24,13 @@ USUAL_PERCENT = 90
 ROWS_SHOWN = 6
 
 
-def _undecided(inspection) -> np.ndarray:
-    state = services().reviews().state(tuple(services().lineage(inspection.key)))
-    return np.array([name not in state for name in inspection.dataset.ids], dtype=bool)
-
-
 def _by_harm(inspection) -> np.ndarray:
     """Suspects by harm, those that are decided last; made once, because a queue that is sorted again jumps."""
     kept = st.session_state.setdefault("harm_order", {})
     if inspection.key not in kept:
         made = proposals_of(inspection)
         sure = np.full(len(inspection.dataset), np.nan, np.float32) if made is None else made.confidence
-        first = review_order(inspection, sure, _undecided(inspection)).rows
+        first = review_order(inspection, sure, services().review_state(inspection).undecided).rows
         rest = np.setdiff1d(np.flatnonzero(inspection.is_suspicious), first)
         kept[inspection.key] = np.concatenate([first, inspection.ranked(rest)])
     return kept[inspection.key]
@@ -84,7 +79,7 @@ def _many(inspection, made) -> None:
         st.session_state.setdefault("accept_slider", st.session_state.get("accept_from", USUAL_PERCENT))
         percent = left.slider("Proposals that are at least this sure", 50, 100, key="accept_slider", format="%d %%")
         st.session_state["accept_from"] = percent
-        rows, undecided = sure_rows(made, percent), _undecided(inspection)
+        rows, undecided = sure_rows(made, percent), services().review_state(inspection).undecided
         left.markdown(in_words(made, rows, undecided, percent))
         table = counts_by_class(inspection, made, rows[undecided[rows]])
         if table:
@@ -98,8 +93,7 @@ def _many(inspection, made) -> None:
 
 
 def _audit_many(inspection, made, percent: int) -> None:
-    log = services().reviews().log(tuple(services().lineage(inspection.key)))
-    standing = decided_together(log, inspection, f"{GROUP} from ")
+    standing = decided_together(services().review_state(inspection).log, inspection, GROUP)
     state = proposal_audit(inspection, made, percent, key="accept_audit", writer=writer(), standing=standing, on_saved=_saved)
     if state.saved is not None:
         # the queue and the counts in the sidebar stand outside of this part

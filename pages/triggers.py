@@ -9,7 +9,7 @@ from ui.empty import need
 from ui.navigation import link
 from ui.state import asked_view, current, remember_view, writer
 from ui.widgets.audit import decided_together
-from ui.widgets.carrier_audit import carrier_audit, log_mark
+from ui.widgets.carrier_audit import carrier_audit
 from ui.widgets.components import grid
 from ui.widgets.inspector import open_inspector
 from ui.widgets.trigger_views import KIND_WORDS, class_words, evidence, facts, one_line, score_histogram
@@ -93,13 +93,12 @@ def _facts(inspection, finding) -> None:
 
 def _decide(inspection, finding) -> None:
     st.subheader("Decide all carriers")
-    log = services().reviews().log(tuple(services().lineage(inspection.key)))
     carrier_audit(
         inspection,
         finding,
         key="trigger_audit",
         writer=writer(),
-        standing=decided_together(log, inspection, log_mark(finding)),
+        standing=decided_together(services().review_state(inspection).log, inspection, finding.trigger_id),
         on_saved=_heard,
     )
 

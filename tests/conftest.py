@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,14 +26,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace that holds a finished scan of the demo, made by the command line once per run of the tests."""
-    import subprocess
-    import sys
-
-    workspace = tmp_path_factory.mktemp("demo") / "workspace"
-    root = Path(__file__).resolve().parent.parent
-    subprocess.run([sys.executable, "-m", "core", "scan", "demo", "--workspace", str(workspace)], cwd=root, check=True, capture_output=True)
-    return workspace
+    """A workspace that holds a finished scan of the demo, made by the command line once per run, for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    # under xdist each process has a folder of its own in the run's
+    shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "demo"
+    with open(f"{shared}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "done").exists():
+            command = [sys.executable, "-m", "core", "scan", "demo", "--workspace", str(shared / "workspace")]
+            subprocess.run(command, cwd=Path(__file__).resolve().parents[1], check=True, capture_output=True)
+            (shared / "done").touch()
+    return shared / "workspace"
 
 
 @pytest.fixture

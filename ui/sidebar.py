@@ -53,13 +53,10 @@ def _counts(key: str) -> None:
     inspection = services().inspection(key)
     if inspection is None or inspection.suspicion is None:
         return
-    state = services().standing(key)
-    ids = inspection.dataset.ids
-    suspects = [ids[row] for row in inspection.is_suspicious.nonzero()[0]]
-    decided = sum(name in state for name in suspects)
-    share = decided / len(suspects) if suspects else 1.0
-    st.progress(share, text=f"{decided:,} of {len(suspects):,} suspicious images decided")
-    others = len(state) - decided
+    state, suspects = services().review_state(inspection), int(inspection.is_suspicious.sum())
+    decided = int((inspection.is_suspicious & ~state.undecided).sum())
+    st.progress(decided / suspects if suspects else 1.0, text=f"{decided:,} of {suspects:,} suspicious images decided")
+    others = len(state.standing) - decided
     if others > 0:
         st.caption(f"and {others:,} other decisions")
 

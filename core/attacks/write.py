@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UnreadableImage, UserError
-from ..files import building, destination, move, refuse_taken, unique_names
+from ..files import free_folder, unique_names, written_folder
 from ..types import Bool, Dataset
 
 Progress = Callable[[int, int], None]
@@ -42,11 +42,9 @@ def write_poisoned(
     """
     if dataset.truth is None:
         raise ValueError("the data set has no truth; apply an attack first")
-    final = destination(out, source)
-    refuse_taken([final], are_files=False)
-    with building(final) as folder:
-        _fill(folder, dataset, recipe, earlier, progress)
-        move(folder, final)
+    final = free_folder(out, source)
+    with written_folder(final) as content:
+        _fill(content, dataset, recipe, earlier, progress)
     return final
 
 
@@ -54,7 +52,7 @@ def _fill(folder: Path, dataset: Dataset, recipe: Mapping[str, object], earlier:
     n = len(dataset)
     width = max(5, len(str(n)))
     stems = [f"{row:0{width}d}_{_stem(dataset.ids[row])}" for row in range(n)]
-    folders = unique_names([(name, "") for name in dataset.classes], (TRUTH_FILE, RECIPE_FILE))
+    folders = unique_names([(name, "") for name in dataset.classes], taken=(TRUTH_FILE, RECIPE_FILE))
     for name in folders:
         (folder / name).mkdir()  # empty ones too: the class belongs to the set
     paths = []
@@ -94,7 +92,7 @@ def _bytes(dataset: Dataset, row: int) -> tuple[bytes, str]:
         raise UserError(
             f"image {dataset.ids[row]!r} cannot be read: {error}",
             "every image must be readable to be written",
-            "mend or remove it in the source",
+            "repair or remove it in the source",
         ) from error
     return data, suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ".img"
 

@@ -6,17 +6,22 @@ decision off, so that there the rule speaks.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..exports import CleansedPlan, cleansed_plan, csv_bytes, export, versions
-from ..types import ACTIONS, VERDICTS, Bool, Decision, Inspection
-from .rule import BY_RULE, MOST_ASKED, Proposals, as_decisions, propose
+from ..exports import export, versions
+from ..files import quoted_cell
+from ..reviews import ReviewState
+from ..types import ACTIONS, VERDICTS, Bool, Inspection
+from .rule import BY_RULE, KEEP, MOST_ASKED, Proposals, as_decisions, propose
 
 RECORD, CHANGED = "cleanse.json", "changed_by_rule.csv"
 RULE = (
@@ -29,75 +34,48 @@ RULE = (
 class Cleansing:
     """What is to become of a set.
 
-    people, rule: image id -> decision, disjoint; `rule` is empty where people alone decide.  state: both.
-    plan: what follows from `state`.  proposals: the rule's, None where people alone decide.
+    state: people's decisions, and the rule's where it is asked.  by_rule: bool (n,), rows that the rule decides.
+    proposals: the rule's, None where people alone decide.
     """
 
-    people: Mapping[str, Decision]
-    rule: Mapping[str, Decision]
-    plan: CleansedPlan
+    inspection: Inspection
+    state: ReviewState
+    by_rule: Bool
     proposals: Proposals | None
 
-    @property
-    def state(self) -> dict[str, Decision]:
-        return {**self.people, **self.rule}
 
-
-def cleansing(inspection: Inspection, people: Mapping[str, Decision], *, auto: bool) -> Cleansing:
-    """Join `people`'s standing decisions with the rule's for every row that they leave open (where `auto`).
+def cleansing(inspection: Inspection, people: ReviewState, *, auto: bool) -> Cleansing:
+    """Join `people`'s standing decisions with the rule's for every row that they leave undecided (where `auto`).
 
     Raises ValueError where `auto` is asked of a scan that has not been scored.
     """
-    mine = {name: people[name] for name in inspection.dataset.ids if name in people}
-    rule: dict[str, Decision] = {}
-    proposals = None
-    if auto:
-        proposals = propose(inspection)
-        rule = as_decisions(inspection, proposals, undecided(inspection, mine))
-        mine = {name: decision for name, decision in mine.items() if name not in rule}
-    return Cleansing(mine, rule, cleansed_plan(inspection, {**mine, **rule}), proposals)
+    nothing = np.zeros(len(inspection.dataset), dtype=bool)
+    if not auto:
+        return Cleansing(inspection, people, nothing, None)
+    proposals = propose(inspection)
+    by_rule = people.undecided & (proposals.actions != KEEP)
+    return Cleansing(inspection, people.completed(as_decisions(inspection, proposals, by_rule)), by_rule, proposals)
 
 
-def undecided(inspection: Inspection, people: Mapping[str, Decision]) -> Bool:
-    """bool (n,): rows that nobody kept, relabelled or excluded."""
-    final = {name for name, decision in people.items() if decision.action != "needs_review"}
-    return np.array([name not in final for name in inspection.dataset.ids], dtype=bool)
-
-
-def write_cleansed(
-    inspection: Inspection,
-    found: Cleansing,
-    log: Sequence[Decision],
-    out: Path,
-    *,
-    source: Path | None,
-    link: str = "copy",
-) -> dict[str, Any]:
+def write_cleansed(found: Cleansing, out: Path, *, source: Path | None, link: str = "copy") -> dict[str, Any]:
     """Write the cleansed set as the export format `folder`, with cleanse.json and the rule's changes beside it.
 
     Returns what `cleanse --json` says. Raises UserError as `export` does; nothing is left behind then.
     """
-    record = cleanse_record(inspection, found, log)
-    written = export(
-        inspection,
-        found.state,
-        log,
-        to="folder",
-        out=out,
-        source=source,
-        link=link,
-        records={RECORD: json.dumps(record, indent=2, allow_nan=False).encode(), CHANGED: changes_csv(inspection, found)},
-    )
+    record = cleanse_record(found)
+    records = {RECORD: json.dumps(record, indent=2, allow_nan=False).encode(), CHANGED: changes_csv(found)}
+    written = export(found.inspection, found.state, to="folder", out=out, source=source, link=link, records=records)
     return {
         "out": str(written[0].parent),
         **record["counts"],
         "least_confidence": record["rule"]["least_confidence"],
-        "scan": inspection.key,
+        "scan": found.inspection.key,
     }
 
 
-def cleanse_record(inspection: Inspection, found: Cleansing, log: Sequence[Decision]) -> dict[str, Any]:
+def cleanse_record(found: Cleansing) -> dict[str, Any]:
     """cleanse.json: the rule, the counts by who decided, the recipe and the digests."""
+    inspection = found.inspection
     recipe, dataset = inspection.recipe, inspection.dataset
     least = None if found.proposals is None else float(found.proposals.least)
     return {
@@ -113,7 +91,7 @@ def cleanse_record(inspection: Inspection, found: Cleansing, log: Sequence[Decis
         "scan": inspection.key,
         "dataset": {"name": dataset.name, "digest": dataset.digest, "images": len(dataset), "classes": [*dataset.classes]},
         "threshold": float(inspection.threshold),
-        "decisions_upto": max((line.seq for line in log), default=0),
+        "decisions_upto": found.state.seq,
         "records": {"changes": CHANGED, "scores": "scores.parquet", "manifest": "manifest.csv", "decisions": "decisions.csv"},
         "versions": versions(),
     }
@@ -121,36 +99,40 @@ def cleanse_record(inspection: Inspection, found: Cleansing, log: Sequence[Decis
 
 def counts(found: Cleansing) -> dict[str, Any]:
     """How many rows end how, and by whom: kept, relabelled and excluded add up to all rows."""
-    changes = found.plan.counts()
+    state, changes = found.state, found.state.changes()
+    by_people = state.actions[~found.by_rule]
     return {
         "kept": changes["unchanged"] + changes["unlabelled"],
         "relabelled": changes["relabelled"],
         "excluded": changes["excluded"],
-        "decided_by_people": len(found.people),
-        "decided_by_rule": len(found.rule),
-        "by_people": _actions(found.people),
-        "by_rule": _actions(found.rule),
-        "undecided_suspicious": found.plan.undecided_suspicious,
+        "decided_by_people": int((by_people >= 0).sum()),
+        "decided_by_rule": int(found.by_rule.sum()),
+        "by_people": _actions(by_people),
+        "by_rule": _actions(state.actions[found.by_rule]),
+        "undecided_suspicious": int((found.inspection.is_suspicious & state.undecided).sum()),
     }
 
 
-def _actions(state: Mapping[str, Decision]) -> dict[str, int]:
-    return {name: sum(decision.action == name for decision in state.values()) for name in ACTIONS}
+def _actions(actions: NDArray[np.int8]) -> dict[str, int]:
+    return {name: int((actions == number).sum()) for number, name in enumerate(ACTIONS)}
 
 
-def changes_csv(inspection: Inspection, found: Cleansing) -> bytes:
+def changes_csv(found: Cleansing) -> bytes:
     """What the rule changed, as CSV: id, given_label, action, new_label, confidence, suspicion, verdict, trigger_id."""
-    dataset, proposals = inspection.dataset, found.proposals
-    carried = {int(row): f.trigger_id for f in reversed(inspection.findings) for row in f.rows}
-    lines = []
-    for name, decision in found.rule.items():
-        row = dataset.row_of(name)
-        assert row is not None and proposals is not None and inspection.suspicion is not None and inspection.verdicts is not None
+    inspection, proposals = found.inspection, found.proposals
+    dataset, table = inspection.dataset, io.StringIO()
+    lines = csv.writer(table, lineterminator="\n")
+    lines.writerow(("id", "given_label", "action", "new_label", "confidence", "suspicion", "verdict", "trigger_id"))
+    shown = {int(row): f.trigger_id for f in reversed(inspection.findings) for row in f.rows}
+    for row in np.flatnonzero(found.by_rule).tolist():
+        assert proposals is not None and inspection.suspicion is not None and inspection.verdicts is not None
+        decision = found.state.standing[dataset.ids[row]]
         given = dataset.classes[dataset.labels[row]] if dataset.labels[row] >= 0 else ""
         verdict = VERDICTS[inspection.verdicts[row]]
         sure, suspicion = f"{proposals.confidence[row]:.4f}", f"{inspection.suspicion[row]:.4f}"
-        lines.append((name, given, decision.action, decision.label, sure, suspicion, verdict, carried.get(row, "")))
-    return csv_bytes(("id", "given_label", "action", "new_label", "confidence", "suspicion", "verdict", "trigger_id"), lines)
+        cells = (dataset.ids[row], given, decision.action, decision.label, sure, suspicion, verdict, shown.get(row, ""))
+        lines.writerow(map(quoted_cell, cells))
+    return table.getvalue().encode("utf-8", "backslashreplace")
 
 
 def cleanse_text(result: Mapping[str, Any]) -> str:

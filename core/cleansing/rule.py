@@ -83,14 +83,13 @@ def sure_enough(confidence: NDArray[np.floating], kept: NDArray[np.floating]) ->
     return float(ranked[enough[-1]]) if len(enough) else 1.0
 
 
-def as_decisions(inspection: Inspection, proposals: Proposals, rows: Int64 | Bool) -> dict[str, Decision]:
+def as_decisions(inspection: Inspection, proposals: Proposals, rows: Bool) -> dict[str, Decision]:
     """Proposals of `rows` in the form of decisions that nobody has taken: image id -> Decision at seq 0, by BY_RULE.
 
-    Kept rows have none: to be kept is what happens to a row without a decision.
+    None of `rows` may be one that is kept: to be kept is what happens to a row without a decision.
     """
-    chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
     found = {}
-    for row in chosen[proposals.actions[chosen] != KEEP].tolist():
+    for row in np.flatnonzero(rows).tolist():
         relabel = proposals.actions[row] == RELABEL
         name = inspection.dataset.ids[row]
         label = inspection.dataset.classes[int(proposals.labels[row])] if relabel else ""

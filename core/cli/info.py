@@ -71,7 +71,7 @@ def info(workspace: Path) -> dict[str, Any]:
             for name, s in SCORES.items()
         },
         "attacks": {name: {"summary": a.summary, "kind": a.kind, "defaults": dict(a.defaults)} for name, a in ATTACKS.items()},
-        "exports": {name: e.summary for name, e in EXPORTS.items()},
+        "exports": {name: e.title for name, e in EXPORTS.items()},
         "workspace": str(workspace.absolute()),
         "sources": [{"source": s["identity"], "scans": len(s["scans"])} for s in known],
     }

@@ -3,7 +3,9 @@
 Nothing is overwritten, and an interrupted export leaves nothing under the final name.
 """
 
-from .tables import csv_bytes, versions
-from .write import EXPORTS, CleansedPlan, cleansed_plan, export, refuse_place, scores_table
+from .base import Export, Job
+from .registry import EXPORTS
+from .tables import scores_table, versions
+from .write import export
 
-__all__ = ["EXPORTS", "CleansedPlan", "cleansed_plan", "csv_bytes", "export", "refuse_place", "scores_table", "versions"]
+__all__ = ["EXPORTS", "Export", "Job", "export", "scores_table", "versions"]

@@ -1,17 +1,13 @@
-"""What leaves Taster, as values: the table of scores, its sidecar, the cleansed plan, the manifest.
+"""What leaves Taster, as values: the table of scores, its sidecar, and the columns that tables are made of.
 
 Nothing here touches a disk. Tables have one row an image, in the data set's own order, and name things by id.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import platform
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -21,76 +17,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..types import ACTIONS, UNLABELLED, VERDICTS, Bool, Decision, Inspection, Int64
+from ..reviews import ReviewState
+from ..types import ACTIONS, VERDICTS, Inspection
 
-CHANGES = ("unchanged", "relabelled", "excluded", "unlabelled")
 PACKAGES = ("numpy", "torch", "torchvision", "faiss-cpu", "faiss-gpu", "umap-learn", "scikit-learn", "pillow")
-FORMULA = r"^([=+\-@\t\r\n])"
 IMAGE_NAME = r"(?i)\.(png|apng|jpe?g|jpe|jfif|jp2|webp|bmp|dib|gif|tiff?|p[bgpn]m|pnm|tga|ico|avif)$"
 
 
-@dataclass(frozen=True, eq=False)
-class CleansedPlan:
-    """What the reviewers' decisions make of the set; undecided rows stay as they are, suspicious or not.
-
-    kept: bool (n,).  labels: int64 (n,), label after cleansing as an index into `classes`, −1 for none; the given
-    one for rows not kept.  classes: the set's names, then any new name that a reviewer gave.
-    changes: int8 (n,), index into CHANGES; a row relabelled to its given label is unchanged.
-    before, after: labelled rows of each class, of all and of kept rows.  needs_review and undecided_suspicious rows are kept.
-    """
-
-    kept: Bool
-    labels: Int64
-    classes: tuple[str, ...]
-    changes: NDArray[np.int8]
-    before: Mapping[str, int]
-    after: Mapping[str, int]
-    needs_review: int
-    undecided_suspicious: int
-
-    def counts(self) -> dict[str, int]:
-        """Rows of each kind of change, by name."""
-        tally = np.bincount(self.changes, minlength=len(CHANGES))
-        return {name: int(count) for name, count in zip(CHANGES, tally, strict=True)}
-
-
-def decided_rows(inspection: Inspection, state: Mapping[str, Decision]) -> list[tuple[int, Decision]]:
-    """(row, decision) by row; decisions on images that this data set does not hold are left out."""
-    if not state:
-        return []
-    rows = {name: row for name in state if (row := inspection.dataset.row_of(name)) is not None}
-    return [(row, state[name]) for name, row in sorted(rows.items(), key=lambda pair: pair[1])]
-
-
-def cleansed_plan(inspection: Inspection, state: Mapping[str, Decision]) -> CleansedPlan:
-    """The cleansed set that follows from `state` alone: excluded rows go, relabelled rows move, all others stay."""
-    dataset, decided = inspection.dataset, decided_rows(inspection, state)
-    new = dict.fromkeys(d.label for _, d in decided if d.action == "relabel" and d.label not in dataset.classes)
-    classes = (*dataset.classes, *new)
-    number = {name: i for i, name in reversed(list(enumerate(classes)))}
-    labels, kept = dataset.labels.copy(), np.ones(len(dataset), dtype=bool)
-    undecided = inspection.is_suspicious.copy()
-    for row, decision in decided:
-        undecided[row] = False
-        kept[row] = decision.action != "exclude"
-        if decision.action == "relabel":
-            labels[row] = number[decision.label]
-    changes = np.where(labels == UNLABELLED, CHANGES.index("unlabelled"), CHANGES.index("unchanged"))
-    changes[labels != dataset.labels] = CHANGES.index("relabelled")
-    changes[~kept] = CHANGES.index("excluded")
-    return CleansedPlan(
-        kept=kept,
-        labels=labels,
-        classes=classes,
-        changes=changes.astype(np.int8),
-        before=_class_counts(dataset.labels, classes),
-        after=_class_counts(labels[kept], classes),
-        needs_review=sum(d.action == "needs_review" for _, d in decided),
-        undecided_suspicious=int(undecided.sum()),
-    )
-
-
-def scores_table(inspection: Inspection, state: Mapping[str, Decision]) -> pa.Table:
+def scores_table(inspection: Inspection, state: ReviewState) -> pa.Table:
     """The table that leaves the house: one row an image, original order; high = suspicious in every score.
 
     Columns: id, file_name (null where the id is a row of a container), label (class name), split, suspicion_score,
@@ -120,12 +54,12 @@ def scores_table(inspection: Inspection, state: Mapping[str, Decision]) -> pa.Ta
     return pa.table(columns)
 
 
-def sidecar(inspection: Inspection, state: Mapping[str, Decision], seq: int | None) -> dict[str, Any]:
-    """What the table cannot say, ready for JSON: polarity, versions, recipe, digests, decisions up to line `seq`."""
+def sidecar(inspection: Inspection, state: ReviewState) -> dict[str, Any]:
+    """What the table cannot say, ready for JSON: polarity, versions, recipe, digests, decisions."""
     dataset, recipe = inspection.dataset, inspection.recipe
-    decided = [decision for _, decision in decided_rows(inspection, state)]
+    decided = [decision for _, decision in state.decided]
     actions = Counter(decision.action for decision in decided)
-    plan, scores = cleansed_plan(inspection, state), ("suspicion", *inspection.scores)
+    classes, scores = state.class_counts(), ("suspicion", *inspection.scores)
     return {
         "polarity": {f"{name}_score": "high = suspicious" for name in scores},
         "versions": versions(),
@@ -141,18 +75,18 @@ def sidecar(inspection: Inspection, state: Mapping[str, Decision], seq: int | No
         "threshold": float(inspection.threshold) if np.isfinite(inspection.threshold) else None,
         "counts": {
             "suspicious": int(inspection.is_suspicious.sum()),
-            "undecided_suspicious": plan.undecided_suspicious,
+            "undecided_suspicious": int((inspection.is_suspicious & state.undecided).sum()),
             "verdicts": verdict_counts(inspection),
-            "changes": plan.counts(),
-            "classes_before": dict(plan.before),
-            "classes_after": dict(plan.after),
+            "changes": state.changes(),
+            "classes_before": {name: before for name, (before, _) in classes.items()},
+            "classes_after": {name: after for name, (_, after) in classes.items()},
         },
         "decisions": {
-            "upto_seq": seq,
+            "upto_seq": state.seq,
             "decided": len(decided),
             "actions": {action: actions[action] for action in ACTIONS},
             "reviewers": sorted({decision.reviewer for decision in decided}),
-            "on_images_not_in_this_set": len(state) - len(decided),
+            "on_images_not_in_this_set": len(state.standing) - len(decided),
         },
         "skipped": [{"file": skip.file, "reason": skip.reason} for skip in dataset.skipped],
         "notes": list(inspection.notes),
@@ -177,57 +111,7 @@ def verdict_counts(inspection: Inspection) -> dict[str, int]:
     return {name: int((inspection.verdicts == i).sum()) for i, name in enumerate(VERDICTS)}
 
 
-def manifest_table(inspection: Inspection, state: Mapping[str, Decision], plan: CleansedPlan, file_names: Sequence[str]) -> pa.Table:
-    """The cleansed set, kept rows only: file_name, label (after), original_label, split, id, action.
-
-    file_names: one for each kept row, in order, as a reader of the manifest must open them.
-    """
-    dataset, rows = inspection.dataset, np.flatnonzero(plan.kept)
-    actions: dict[int, str] = {row: decision.action for row, decision in decided_rows(inspection, state)}
-    return pa.table(
-        {
-            "file_name": text_column(file_names),
-            "label": name_column(plan.classes, plan.labels[rows]),
-            "original_label": name_column(dataset.classes, dataset.labels[rows]),
-            "split": text_column([dataset.splits[row] or None for row in rows]),
-            "id": text_column([dataset.ids[row] for row in rows]),
-            "action": text_column([actions.get(int(row)) for row in rows]),
-        }
-    )
-
-
-def decisions_table(log: Iterable[Decision]) -> pa.Table:
-    """The log as it is: every field of every decision, one row a line, by seq."""
-    lines = sorted(log, key=lambda line: line.seq)
-    whole = ("seq", "undoes")
-    return pa.table(
-        {
-            f.name: pa.array([getattr(d, f.name) for d in lines], pa.int64())
-            if f.name in whole
-            else text_column([getattr(d, f.name) for d in lines])
-            for f in fields(Decision)
-        }
-    )
-
-
 # ---- columns
-
-
-def csv_bytes(names: Sequence[str], lines: Sequence[Sequence[str]]) -> bytes:
-    """Lines of text as CSV, safe for spreadsheets; quoted only where needed."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([re.sub(FORMULA, r"'\1", cell) for cell in line] for line in lines)
-    return out.getvalue().encode("utf-8", "backslashreplace")
-
-
-def spreadsheet_safe(table: pa.Table) -> pa.Table:
-    """The table for CSV: a text that a spreadsheet would run (it begins with = + - @, tab or a line break) gets a single quote before it."""
-    for at, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            table = table.set_column(at, field.name, pc.replace_substring_regex(table[field.name], FORMULA, r"'\1"))
-    return table
 
 
 def text_column(values: Sequence[str | None]) -> pa.Array:
@@ -258,18 +142,13 @@ def _trigger_ids(inspection: Inspection) -> list[str | None]:
     return [None if name is None else str(name) for name in ids]
 
 
-def _decision_columns(inspection: Inspection, state: Mapping[str, Decision]) -> dict[str, pa.Array]:
+def _decision_columns(inspection: Inspection, state: ReviewState) -> dict[str, pa.Array]:
     columns: dict[str, list[str | None]] = {
         name: [None] * len(inspection.dataset) for name in ("action", "corrected_label", "reviewer", "decided_at")
     }
-    for row, decision in decided_rows(inspection, state):
+    for row, decision in state.decided:
         columns["action"][row] = decision.action
         columns["corrected_label"][row] = decision.label if decision.action == "relabel" else None
         columns["reviewer"][row] = decision.reviewer
         columns["decided_at"][row] = decision.at or None  # the automatic rule names no moment
     return {name: text_column(values) for name, values in columns.items()}
-
-
-def _class_counts(labels: Int64, classes: Sequence[str]) -> dict[str, int]:
-    tally = np.bincount(labels[labels >= 0], minlength=len(classes))
-    return {name: int(count) for name, count in zip(classes, tally, strict=True)}

@@ -1,4 +1,4 @@
-"""Names of folders and files: safe on every system, unique, as close to the given ones as can be.
+"""Names of folders and files made of names that others gave: safe on every system, unique, as close to the given ones as can be.
 
 Class names come from a set that may be poisoned, so ``../x``, an empty name or a control character is to be expected.
 """
@@ -17,15 +17,14 @@ _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("c
 def safe_name(name: str, suffix: str = "") -> str:
     """`name` + `suffix` as one path component that Linux, macOS and Windows accept, at most 200 bytes; not unique.
 
-    Separators, reserved and unprintable characters become "_", a leading dot (a hidden file) or one of = + - @ (a formula,
-    in the eyes of a spreadsheet that opens a list of files) gets one before it, dots and spaces at
+    Separators, reserved and unprintable characters become "_", a leading dot gets one before it, dots and spaces at
     the end go, devices of Windows ("con", "nul.png") get a "_" before them.
     """
     text = unicodedata.normalize("NFC", name)
     text = "".join("_" if c in _FORBIDDEN or not c.isprintable() else c for c in text)
     text = text.encode("utf-8")[: LONGEST - len(suffix)].decode("utf-8", "ignore")
     text = text if suffix else text.rstrip(". ")
-    if not text or text[0] in ".=+-@" or text.split(".")[0].rstrip().lower() in _DEVICES:
+    if not text or text.startswith(".") or text.split(".")[0].rstrip().lower() in _DEVICES:
         text = f"_{text}"
     return text + suffix
 

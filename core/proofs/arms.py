@@ -11,8 +11,8 @@ import numpy as np
 
 from ..cleansing import cleansing, counts
 from ..errors import UserError
-from ..exports import CleansedPlan
-from ..types import UNLABELLED, Bool, Decision, Inspection, Int64, Truth
+from ..reviews import ReviewState
+from ..types import UNLABELLED, Bool, Inspection, Int64, Truth
 
 ARMS = ("as_given", "cleansed", "decided", "truth_removed")
 
@@ -37,7 +37,7 @@ class Arm:
         return h.hexdigest()
 
 
-def arms(inspection: Inspection, people: Mapping[str, Decision], truth: Truth | None, kept_out: Bool) -> tuple[list[Arm], tuple[str, ...]]:
+def arms(inspection: Inspection, people: ReviewState, truth: Truth | None, kept_out: Bool) -> tuple[list[Arm], tuple[str, ...]]:
     """(the sets in the order of ARMS, those that can be had; class names, new ones by reviewers behind the set's own).
 
     kept_out: bool (n,), rows that are in no set, since the victims are tested on them.
@@ -46,11 +46,11 @@ def arms(inspection: Inspection, people: Mapping[str, Decision], truth: Truth | 
     given = inspection.dataset.labels
     able = ~kept_out
     auto, decided = cleansing(inspection, people, auto=True), cleansing(inspection, people, auto=False)
-    classes = max(auto.plan.classes, decided.plan.classes, key=len)
+    classes = max(auto.state.classes, people.classes, key=len)
     found = [
         _arm("as_given", able, given, {}),
-        _arm("cleansed", able & auto.plan.kept, _numbered(auto.plan, classes), counts(auto)),
-        _arm("decided", able & decided.plan.kept, _numbered(decided.plan, classes), {"decisions": len(decided.people), **counts(decided)}),
+        _arm("cleansed", able & auto.state.kept, _numbered(auto.state, classes), counts(auto)),
+        _arm("decided", able & people.kept, _numbered(people, classes), {"decisions": len(people.decided), **counts(decided)}),
     ]
     if truth is not None:
         right = ~truth.is_poisoned & ((truth.original_labels == UNLABELLED) | (truth.original_labels == given))
@@ -65,11 +65,11 @@ def arms(inspection: Inspection, people: Mapping[str, Decision], truth: Truth | 
     return found, classes
 
 
-def _numbered(plan: CleansedPlan, classes: tuple[str, ...]) -> Int64:
-    """The plan's labels as indices into `classes`, which hold its own names, perhaps in another order."""
+def _numbered(state: ReviewState, classes: tuple[str, ...]) -> Int64:
+    """The state's labels as indices into `classes`, which hold its own names, perhaps in another order."""
     number = {name: i for i, name in enumerate(classes)}
-    table = np.array([number[name] for name in plan.classes] + [UNLABELLED], dtype=np.int64)
-    return table[plan.labels]
+    table = np.array([number[name] for name in state.classes] + [UNLABELLED], dtype=np.int64)
+    return table[state.labels]
 
 
 def _arm(name: str, able: Bool, labels: Int64, facts: Mapping[str, Any]) -> Arm:

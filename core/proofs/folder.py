@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ..files import read_array, read_json, write_array, write_json
-from ..types import Decision
+from ..reviews import ReviewState
 from ..workspace import Workspace
 from .arms import ARMS
 from .trainer import Trained
@@ -102,9 +102,9 @@ def curve_of(run: Mapping[str, Any]) -> dict[str, list[float]]:
     return {"loss": run["loss"], "accuracy": run["accuracies"], "attack_success": run["successes"]}
 
 
-def decisions_digest(people: Mapping[str, Decision]) -> str:
+def decisions_digest(people: ReviewState) -> str:
     """Hexadecimal digest of what people have decided, whoever did and whenever."""
-    decided = sorted((d.image_id, d.action, d.label) for d in people.values())
+    decided = sorted((d.image_id, d.action, d.label) for d in people.standing.values())
     return blake2b(json.dumps(decided).encode(), digest_size=8).hexdigest()
 
 

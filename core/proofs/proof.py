@@ -18,10 +18,10 @@ import numpy as np
 from ..compute import pick_device
 from ..errors import UserError
 from ..files import remove_temporaries
-from ..reviews import Reviews, fold
+from ..reviews import Reviews, ReviewState, review_state
 from ..scans import attack_recipe, inspection_of, lineage, open_dataset, source_of, truth_of
 from ..sources import working_pixels, working_side
-from ..types import Dataset, Decision, Inspection, Truth, UInt8
+from ..types import Dataset, Inspection, Truth, UInt8
 from ..workspace import Progress, State, Workspace, ended
 from .arms import Arm, arms
 from .attack import Attacked, attacked
@@ -42,7 +42,7 @@ class Case:
     """What a proof is about, before any pixel is read."""
 
     inspection: Inspection
-    people: Mapping[str, Decision]
+    people: ReviewState
     test: Dataset | None
     truth: Truth | None
     recipe: Mapping[str, Any] | None
@@ -78,7 +78,7 @@ def _case(scan: str, options: ProveOptions, workspace: Workspace) -> Case:
     source = source_of(workspace, scan)
     opened = open_dataset(source.identity, allow_outside=source.allow_outside, workspace=workspace)
     truth = truth_of(inspection.dataset, opened)
-    people = fold(Reviews(workspace.reviews_path).log(lineage(workspace, scan)))
+    people = review_state(inspection.dataset, Reviews(workspace.reviews_path).log(lineage(workspace, scan)))
     test = None
     if options.test is not None:
         test = open_dataset(options.test, allow_outside=options.allow_outside, workspace=workspace)
@@ -88,9 +88,7 @@ def _case(scan: str, options: ProveOptions, workspace: Workspace) -> Case:
     return Case(inspection, people, test, truth, attack_recipe(source.identity), options, key)
 
 
-def proof_key(
-    inspection: Inspection, people: Mapping[str, Decision], test: Dataset | None, truth: Truth | None, options: ProveOptions
-) -> str:
+def proof_key(inspection: Inspection, people: ReviewState, test: Dataset | None, truth: Truth | None, options: ProveOptions) -> str:
     """Hexadecimal name of a proof: scan, decisions, test images, truth and settings; never a place or a time."""
     settings = {**asdict(options), "test": None if test is None else test.digest}
     h = blake2b(json.dumps([PROOF_VERSION, inspection.key, decisions_digest(people), settings], sort_keys=True).encode(), digest_size=16)

@@ -7,5 +7,18 @@ from .audit import interval, sample, sample_within, seed_of
 from .feed import DecisionFeed, Feeds
 from .log import Reviews, fold
 from .order import review_order
+from .state import ReviewState, review_state
 
-__all__ = ["DecisionFeed", "Feeds", "Reviews", "fold", "interval", "review_order", "sample", "sample_within", "seed_of"]
+__all__ = [
+    "DecisionFeed",
+    "Feeds",
+    "ReviewState",
+    "Reviews",
+    "fold",
+    "interval",
+    "review_order",
+    "review_state",
+    "sample",
+    "sample_within",
+    "seed_of",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from contextlib import closing
@@ -11,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import UserError
-from ..files import check_regular
 
 BUSY_SECONDS = 10.0
 VERSION_TABLE = "taster_schema"
@@ -54,6 +52,8 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a label for each line", ("ALTER TABLE lines ADD COLUMN label TEXT",)),
     # NULL: the event's own action; one event may relabel some images and leave others out
     ("an action for each line", ("ALTER TABLE lines ADD COLUMN action TEXT",)),
+    # NULL: written before the column was there; the note tells then (log.py)
+    ("the group of an event", ("ALTER TABLE events ADD COLUMN group_name TEXT",)),
 )
 
 # (what SQLite says, what is wrong, what is allowed, the way out)
@@ -67,7 +67,18 @@ _CAUSES = (
     ),
     (("readonly", "read-only"), "cannot be written: it is read-only", "", "choose a workspace that you may write to"),
     (
-        ("malformed", "not a database", "corrupt", "can't decode", "no such table", "no such column"),
+        (
+            "malformed",
+            "not a database",
+            "corrupt",
+            "can't decode",
+            "no such table",
+            "no such column",
+            "has no column",
+            "already exists",
+            "duplicate column",
+            "datatype mismatch",
+        ),
         "is damaged or is not a SQLite database",
         "a review log that Taster wrote",
         "put back a copy of it, or choose another workspace",
@@ -105,10 +116,10 @@ def refuse_foreign(path: Path) -> None:
 
     A missing or empty file is fine; damage is looked for through the whole file, so opening takes longer as the log grows.
     """
-    for beside in ("", "-wal", "-shm", "-journal"):
-        # SQLite would wait for ever on a FIFO
-        if os.path.lexists(f"{path}{beside}"):
-            check_regular(f"{path}{beside}", "the review log")
+    # looked at and not opened: closing a file gives up the locks that this process has on it
+    for file in (path, *(Path(f"{path}{end}") for end in ("-journal", "-wal", "-shm"))):
+        if file.exists() and not file.is_file():
+            raise UserError(f"the review log '{file}' is no regular file", "a file that Taster wrote", "choose another workspace")
     if not path.exists() or path.stat().st_size == 0:
         return
     # a journal means that a writer died while it made the file: only a writable connection can roll that back

@@ -26,6 +26,7 @@ class Reviews(Protocol):
         label: str = "",
         labels: Sequence[str] = (),
         note: str = "",
+        group: str = "",
         score_version: str = "",
         session: str = "",
         session_seq: int | None = None,

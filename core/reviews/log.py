@@ -7,11 +7,13 @@ Known limit: SQLite's locks need a local disk; a log on a network share is not s
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -20,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from ..errors import UserError
-from ..types import Decision
+from ..types import ACTIONS, Decision
 from .checks import LARGEST_INTEGER, REVIEWER_CHARACTERS, Line, checked_digests, checked_lines, checked_reviewer
 from .database import connect, migrate, refuse_foreign, why
 
@@ -30,8 +32,10 @@ __all__ = ["REVIEWER_CHARACTERS", "Reviews", "fold"]
 EACH_ITS_OWN = "mixed"
 _SELECT = (
     "SELECT l.seq, e.at, e.reviewer, e.dataset, l.image_id, coalesce(l.action, e.action), coalesce(l.label, e.label),"
-    " e.note, l.undoes, e.score_version, e.event FROM lines l JOIN events e ON e.number = l.event"
+    " e.note, l.undoes, e.score_version, e.event, e.group_name FROM lines l JOIN events e ON e.number = l.event"
 )
+# how the note of an audited group began before events had a group
+_GROUP_IN_NOTE = re.compile(r"(t[0-9]+|proposals)(?: from [0-9]+ %)?, audit: ")
 
 
 def fold(log: Iterable[Decision]) -> dict[str, Decision]:
@@ -71,6 +75,7 @@ class Reviews:
         label: str = "",
         labels: Sequence[str] = (),
         note: str = "",
+        group: str = "",
         score_version: str = "",
         session: str = "",
         session_seq: int | None = None,
@@ -81,15 +86,16 @@ class Reviews:
         action: one of ACTIONS; `relabel` needs the class name `label`, the others take none. Names are kept as given.
         labels: instead of `label`, one class name for each of `image_ids`, which then must not repeat. With one action
         for each image too, labels are "" where the action takes none.
-        undecided_in: digests; images on which a decision stands there, also one taken a moment ago, stay as they are.
-        Where none is left, nothing is written and [] returned.
+        group: what the images are that are decided together, where they were audited as one (see Decision).
+        undecided_in: digests; images that are decided there, also a moment ago, stay as they are ("needs review" leaves
+        an image undecided). Where none is left, nothing is written and [] returned.
         session, session_seq: sending the same pair again returns the first event's lines and writes nothing.
         Raises UserError for bad input.
         """
         reviewer = checked_reviewer(reviewer, session, session_seq)
         lines = checked_lines(dataset, image_ids, action, label, labels)
         named = action if isinstance(action, str) else EACH_ITS_OWN
-        fields = (dataset, named, label, note, score_version, session, session_seq, None)
+        fields = (dataset, named, label, note, group, score_version, session, session_seq, None)
         with self._transaction(writes=True) as connection:
             known = _sent(connection, session, session_seq)
             if known is None:
@@ -144,10 +150,6 @@ class Reviews:
             heads = [connection.exec_driver_sql(newest, (_stored(d),)).scalar() for d in checked_digests(dataset)]
         return max(int(head or 0) for head in heads)
 
-    def state(self, dataset: str | Sequence[str], *, upto: int | None = None) -> dict[str, Decision]:
-        """The decision that holds for each image id (see `fold`), as it was at line `upto` (default: now)."""
-        return fold(self.log(dataset, upto=upto))
-
     def close(self) -> None:
         """Close the connections; the log can be opened again."""
         self._engine.dispose()
@@ -201,7 +203,19 @@ def _marks(values: Sequence[str]) -> str:
 
 
 def _decisions(connection: Connection, sql: str, values: tuple[object, ...]) -> list[Decision]:
-    return [Decision(*row) for row in connection.exec_driver_sql(sql, values).fetchall()]
+    return [_decision(*row) for row in connection.exec_driver_sql(sql, values).fetchall()]
+
+
+def _decision(*fields: Any) -> Decision:
+    """One line as it was read; raises DatabaseError where another program has changed what it means."""
+    *values, group = fields
+    (*texts, action, label, note), more = values[1:8], values[9:11]
+    if action not in (*ACTIONS, "undo") or not all(isinstance(text, str) for text in (*texts, label, note, *more)):
+        raise sqlite3.DatabaseError("malformed line")
+    if group is None:
+        known = _GROUP_IN_NOTE.match(note)
+        group = known[1] if known else ""
+    return Decision(*(*values, group))
 
 
 def _lines(connection: Connection, number: int) -> list[Decision]:
@@ -216,10 +230,12 @@ def _sent(connection: Connection, session: str, session_seq: int | None) -> int 
 
 
 def _decided(connection: Connection, digests: tuple[str, ...]) -> set[str]:
-    """Ids of the images on which a decision stands."""
+    """Ids of the images that are decided: the newest line that stands is no "needs review"."""
+    # SQLite takes the action from the row that has the largest seq
     sql = (
-        f"SELECT DISTINCT l.image_id FROM events e JOIN lines l ON l.event = e.number WHERE e.dataset IN ({_marks(digests)})"
-        " AND e.action <> 'undo' AND NOT EXISTS (SELECT 1 FROM lines u WHERE u.undoes = l.seq)"
+        "SELECT image_id FROM (SELECT l.image_id, coalesce(l.action, e.action) AS held, MAX(l.seq)"
+        f" FROM events e JOIN lines l ON l.event = e.number WHERE e.dataset IN ({_marks(digests)}) AND e.action <> 'undo'"
+        " AND NOT EXISTS (SELECT 1 FROM lines u WHERE u.undoes = l.seq) GROUP BY l.image_id) WHERE held <> 'needs_review'"
     )
     return {str(image) for (image,) in connection.exec_driver_sql(sql, tuple(map(_stored, digests)))}
 
@@ -230,7 +246,7 @@ def _append(connection: Connection, reviewer: str, fields: tuple[object, ...], l
     at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
     values = [_stored(v) if isinstance(v, str) else v for v in (uuid4().hex, at, reviewer, *fields)]
     marks = ", ".join("CAST(? AS TEXT)" if isinstance(v, bytes) else "?" for v in values)
-    columns = "event, at, reviewer, dataset, action, label, note, score_version, session, session_seq, undoes"
+    columns = "event, at, reviewer, dataset, action, label, note, group_name, score_version, session, session_seq, undoes"
     number = connection.exec_driver_sql(f"INSERT INTO events ({columns}) VALUES ({marks})", tuple(values)).lastrowid
     if lines:
         connection.exec_driver_sql(
@@ -250,7 +266,7 @@ def _append_undo(
     # nothing to undo is written as an event without lines: the same message, sent again later, must not undo either
     number, dataset = target or (None, digests[-1])
     lines = [] if number is None else [(line.image_id, line.seq, None, None) for line in _lines(connection, number)]
-    return _append(connection, reviewer, (dataset, "undo", "", "", "", *sent, number), lines)
+    return _append(connection, reviewer, (dataset, "undo", "", "", "", "", *sent, number), lines)
 
 
 def _standing(connection: Connection, digests: tuple[str, ...], reviewer: str, event: str | None) -> tuple[int, str] | None:

@@ -1,4 +1,8 @@
-"""Manifests: a .csv, .jsonl or .parquet table that names image files, their labels, splits and ids."""
+"""Manifests: a .csv, .jsonl or .parquet table that names image files, their labels, splits and ids.
+
+Texts that Taster quoted for spreadsheets (core/files/cells.py) are unquoted in CSVs with the columns of its own tables, so
+that files called "=a.png" or "-b.png" are found; other programs' CSVs are taken as they stand.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnreadableImage, UserError
-from ..files import Table, read_table, text_lines
+from ..files import Table, has_quoted_cells, read_table, text_lines, unquoted_cell
 from ..types import Dataset, Skipped
 from .base import Options, Rows, Source, build, safe_text, shown
 from .decoding import read_file
@@ -29,6 +33,11 @@ def open_manifest(path: Path, options: Options) -> Dataset:
     read, has no file column, or gives an id twice.
     """
     table = _objects(path) if path.suffix.lower() == ".jsonl" else read_table(path, "the manifest", COLUMNS.__contains__)
+    if path.suffix.lower() == ".csv" and has_quoted_cells(table.names):
+        unquoted = {
+            name: [unquoted_cell(cell) if isinstance(cell, str) else cell for cell in cells] for name, cells in table.columns.items()
+        }
+        table = Table(table.names, unquoted)
     file_column = next((name for name in FILE_COLUMNS if name in table.columns), None)
     if file_column is None:
         raise _no_files(path, table.names)

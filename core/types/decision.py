@@ -14,6 +14,7 @@ class Decision:
     seq: position in the log, from 1.  at: UTC, ISO 8601.  dataset: digest the reviewer saw.
     action: one of ACTIONS, or "undo".  label: class name for `relabel`, else "".
     undoes: seq of the event that this line takes back, or None.  event: lines decided together share it.
+    group: what was audited and then decided together: the id of a finding, or "proposals"; "" for any other decision.
     """
 
     seq: int
@@ -27,3 +28,4 @@ class Decision:
     undoes: int | None
     score_version: str
     event: str
+    group: str = ""

@@ -13,6 +13,7 @@ from PIL import Image
 
 from core.cleansing.rule import PROPOSALS, propose
 from core.errors import UserError
+from core.reviews import fold
 from core.types import VERDICTS
 from tests.support.component_harness.answers import N, refused
 from tests.support.component_harness.fake import BROKEN, CLASSES, LARGE, WIDE
@@ -222,7 +223,7 @@ def test_the_feed_equals_the_fold_of_the_log(client, services, inspection, decid
             decide(rows=rows, action=str(rng.choice(["keep", "exclude"])), reviewer=str(rng.choice(["Ada", "Grace"])))
         if step % 10 == 0:
             client.get(f"/api/decisions/{inspection.key}?after=0")
-    state = services.reviews().state(inspection.dataset.digest)
+    state = fold(services.reviews().log(inspection.dataset.digest))
     shown = client.get(f"/api/decisions/{inspection.key}").json()["changes"]
     assert {inspection.dataset.ids[c["row"]]: c["seq"] for c in shown if c["action"]} == {
         image: decision.seq for image, decision in state.items()

@@ -22,7 +22,7 @@ from core.proofs.folder import interval
 from core.proofs.networks import build_victim
 from core.proofs.proof import ProofFolder, ProveOptions, proofs_of, prove
 from core.proofs.trainer import VictimTrainer, look_like_photographs, shifted
-from core.reviews.log import Reviews
+from core.reviews import Reviews, review_state
 from core.scans.pipeline import newest_scan, scan
 from core.workspace.progress import read_progress
 from core.workspace.workspace import Workspace
@@ -325,10 +325,10 @@ def test_photographs_alone_are_shifted_and_mirrored() -> None:
 def test_the_proof_of_another_question_has_another_key(scanned: Scanned) -> None:
     inspection = scanned.inspection
     keys = {
-        prove_module.proof_key(inspection, {}, None, None, options)
+        prove_module.proof_key(inspection, review_state(inspection.dataset), None, None, options)
         for options in (ProveOptions(), ProveOptions(seeds=4), ProveOptions(victim="resnet18"), ProveOptions(trigger="t1"))
     }
     truth = scanned.truth
-    keys.add(prove_module.proof_key(inspection, {}, None, truth, ProveOptions()))
-    keys.add(prove_module.proof_key(inspection, {}, inspection.dataset, truth, ProveOptions()))
+    keys.add(prove_module.proof_key(inspection, review_state(inspection.dataset), None, truth, ProveOptions()))
+    keys.add(prove_module.proof_key(inspection, review_state(inspection.dataset), inspection.dataset, truth, ProveOptions()))
     assert len(keys) == 6

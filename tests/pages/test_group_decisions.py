@@ -20,7 +20,7 @@ from tests.support.app_server import ROOT
 from tests.support.component_harness.answers import refused
 from tests.support.component_harness.fake import CLASSES
 from ui.widgets.audit import audit_note, decided_together
-from ui.widgets.carrier_audit import CARRIERS, log_mark
+from ui.widgets.carrier_audit import CARRIERS
 
 pytest_plugins = ["tests.support.component_harness.client"]
 DATA = "d" * 32
@@ -40,9 +40,9 @@ def test_many_labels_are_one_event_and_one_undo(reviews):
     lines = reviews.decide(DATA, ["a", "b", "c"], "relabel", labels=["cat", "dog", "cat"], note="t1, audit: …", reviewer="Ada")
     assert [(d.image_id, d.action, d.label) for d in lines] == [("a", "relabel", "cat"), ("b", "relabel", "dog"), ("c", "relabel", "cat")]
     assert len({d.event for d in lines}) == 1
-    assert {i: d.label for i, d in reviews.state(DATA).items()} == {"a": "cat", "b": "dog", "c": "cat"}
+    assert {i: d.label for i, d in fold(reviews.log(DATA)).items()} == {"a": "cat", "b": "dog", "c": "cat"}
     reviews.undo(DATA, reviewer="Ada")
-    assert reviews.state(DATA) == {"a": before[0]}
+    assert fold(reviews.log(DATA)) == {"a": before[0]}
     assert [d.label for d in reviews.log(DATA)[-3:]] == ["", "", ""]
 
 
@@ -84,7 +84,7 @@ def test_any_labels_come_back_and_go_again(tmp_path_factory, steps):
             log.decide(DATA, list(wanted), "relabel", labels=list(wanted.values()), reviewer="Ada")
             expected.append(wanted)
         held = {image: name for group in expected for image, name in group.items()}
-        assert {image: d.label for image, d in log.state(DATA).items()} == held
+        assert {image: d.label for image, d in fold(log.log(DATA)).items()} == held
         assert {image: d.label for image, d in fold(log.log(DATA)).items()} == held
     log.close()
 
@@ -107,7 +107,7 @@ def test_a_log_of_the_first_version_is_brought_up_to_date(tmp_path):
     log = Reviews(path)
     assert [(d.image_id, d.label) for d in log.log(DATA)] == [("a", "cat")]
     log.decide(DATA, ["a", "b"], "relabel", labels=["dog", "cat"], reviewer="Ada")
-    assert {i: d.label for i, d in log.state(DATA).items()} == {"a": "dog", "b": "cat"}
+    assert {i: d.label for i, d in fold(log.log(DATA)).items()} == {"a": "dog", "b": "cat"}
     log.close()
     with sqlite3.connect(path) as file, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         file.execute("UPDATE lines SET label = 'dog'")
@@ -124,12 +124,12 @@ def test_what_was_decided_together_survives_a_kill(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == -signal.SIGKILL
     log = Reviews(path)
-    assert {i: d.label for i, d in log.state("d").items()} == {"a": "x", "b": "y", "c": "z"}
+    assert {i: d.label for i, d in fold(log.log("d")).items()} == {"a": "x", "b": "y", "c": "z"}
     # the browser does not know that it arrived, and sends it again
     log.decide("d", list("abc"), "relabel", labels=["x", "y", "z"], reviewer="Ada", session="s", session_seq=0)
     assert len(log.log("d")) == 3
     log.undo("d", reviewer="Ada")
-    assert log.state("d") == {}
+    assert fold(log.log("d")) == {}
     log.close()
 
 
@@ -141,14 +141,14 @@ def test_each_image_has_its_own_action_and_one_undo_takes_all_back(reviews):
     lines = reviews.decide(DATA, ["a", "b", "c"], ["relabel", "exclude", "relabel"], labels=["cat", "", "dog"], reviewer="Ada")
     assert [(d.image_id, d.action, d.label) for d in lines] == [("a", "relabel", "cat"), ("b", "exclude", ""), ("c", "relabel", "dog")]
     assert len({d.event for d in lines}) == 1 and reviews.log(DATA)[1:] == lines
-    assert {i: (d.action, d.label) for i, d in reviews.state(DATA).items()} == {
+    assert {i: (d.action, d.label) for i, d in fold(reviews.log(DATA)).items()} == {
         "a": ("relabel", "cat"),
         "b": ("exclude", ""),
         "c": ("relabel", "dog"),
     }
     taken_back = reviews.undo(DATA, reviewer="Ada")
     assert [(d.action, d.label) for d in taken_back] == [("undo", "")] * 3
-    assert reviews.state(DATA) == {"a": before[0]}
+    assert fold(reviews.log(DATA)) == {"a": before[0]}
 
 
 def test_what_is_decided_already_stays_as_it_is(reviews):
@@ -158,7 +158,7 @@ def test_what_is_decided_already_stays_as_it_is(reviews):
     both = ("older digest", DATA)
     lines = reviews.decide(DATA, ["a", "b", "c"], ["exclude"] * 3, labels=[""] * 3, reviewer="Ada", undecided_in=both)
     assert [d.image_id for d in lines] == ["b", "c"]
-    assert reviews.state(both)["a"] == earlier[0]
+    assert fold(reviews.log(both))["a"] == earlier[0]
     written = reviews.log(both)
     assert reviews.decide(DATA, ["a", "b", "c"], "exclude", reviewer="Ada", undecided_in=both) == []
     assert reviews.log(both) == written
@@ -199,26 +199,32 @@ def test_a_group_travels_as_class_numbers_and_can_be_taken_back_by_name(services
     rows = finding.rows.tolist()
     labels = [(int(inspection.dataset.labels[row]) + 1) % len(CLASSES) for row in rows]
     note = audit_note("t1", 2, len(rows), len(rows), CARRIERS)
-    answer = decide(rows=rows, action="relabel", labels=labels, note=note).json()
+    answer = decide(rows=rows, action="relabel", labels=labels, note=note, group="t1").json()
     assert answer["saved"] == len(rows)
     assert {c["row"]: c["label"] for c in answer["changes"]} == {row: CLASSES[label] for row, label in zip(rows, labels, strict=True)}
     log = services.reviews().log(inspection.dataset.digest)
-    standing = decided_together(log, inspection, log_mark(finding))
+    standing = decided_together(log, inspection, finding.trigger_id)
     assert (standing["event"], standing["images"], standing["action"], standing["note"]) == (answer["event"], len(rows), "relabel", note)
     # something else was decided since: the group is still the one that is taken back
     decide(rows=[0 if 0 not in rows else 1], action="keep")
     assert decide("/api/undo", event=answer["event"]).json()["saved"] == len(rows)
     log = services.reviews().log(inspection.dataset.digest)
-    assert decided_together(log, inspection, log_mark(finding)) is None
+    assert decided_together(log, inspection, finding.trigger_id) is None
     assert [d.action for d in fold(log).values()] == ["keep"]
 
 
 def test_another_scans_pattern_of_the_same_name_is_not_taken_for_this_one(services, inspection, decide):
-    decide(rows=inspection.findings[0].rows.tolist(), action="exclude", note=audit_note("t1", 1, 2, 9, CARRIERS))
+    decide(rows=inspection.findings[0].rows.tolist(), action="exclude", note=audit_note("t1", 1, 2, 9, CARRIERS), group="t1")
     log = services.reviews().log(inspection.dataset.digest)
-    assert decided_together(log, inspection, log_mark(inspection.findings[0])) is not None
-    assert decided_together(log, inspection, "t2, audit: ") is None
-    assert decided_together(log, replace(inspection, key="0" * 32), "t1, audit: ") is None
+    assert decided_together(log, inspection, "t1") is not None
+    assert decided_together(log, inspection, "t2") is None
+    assert decided_together(log, replace(inspection, key="0" * 32), "t1") is None
+
+
+@pytest.mark.parametrize("bad", [7, None, ["t1"], "t" * 65], ids=str)
+def test_a_group_that_is_no_short_text_is_refused(services, inspection, decide, bad):
+    refused(decide(rows=[1], action="keep", group=bad), 400)
+    assert services.reviews().log(inspection.dataset.digest) == []
 
 
 @pytest.mark.parametrize(
@@ -259,14 +265,14 @@ def test_each_row_travels_with_its_own_action(services, inspection, decide):
         (3, "keep", ""),
     ]
     assert decide("/api/undo", event=answer["event"]).json()["saved"] == 3
-    assert services.reviews().state(inspection.dataset.digest) == {}
+    assert fold(services.reviews().log(inspection.dataset.digest)) == {}
 
 
 def test_what_people_decided_meanwhile_is_left_alone(services, inspection, decide):
     decide(rows=[2], action="keep", reviewer="Bob")
     answer = decide(rows=[1, 2], actions=["exclude", "exclude"], labels=[None, None], undecided=True).json()
     assert answer["saved"] == 1
-    held = services.reviews().state(inspection.dataset.digest)
+    held = fold(services.reviews().log(inspection.dataset.digest))
     assert {d.image_id: (d.action, d.reviewer) for d in held.values()} == {
         inspection.dataset.ids[1]: ("exclude", "Ada"),
         inspection.dataset.ids[2]: ("keep", "Bob"),

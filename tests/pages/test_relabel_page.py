@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.cleansing.rule import KEEP, PROPOSALS, RELABEL, propose
-from core.reviews.log import Reviews
+from core.reviews.log import Reviews, fold
 from core.reviews.order import review_order
 from core.scans.pipeline import inspection_of, newest_scan
 from core.types import VERDICTS
@@ -19,7 +19,7 @@ from tests.support.app_server import ROOT, running_app
 from tests.support.component_harness.fake import make_inspection
 from tests.support.component_harness.hands import MARKS, READY
 from ui.widgets.audit import decided_together
-from ui.widgets.proposal_audit import counts_by_class, in_words, proposal_group, sure_rows
+from ui.widgets.proposal_audit import GROUP, counts_by_class, in_words, proposal_group, sure_rows
 
 pytest_plugins = ["tests.support.component_harness.browser", "tests.support.component_harness.client"]
 
@@ -97,12 +97,12 @@ def test_the_counts_add_up_and_hostile_names_stay_text():
 
 def test_what_was_accepted_together_is_known_again_whatever_the_confidence(services, inspection, decide):
     note = "proposals from 90 %, audit: 19 of 20 right, 95 % interval 76–100 % of 129"
-    answer = decide(rows=[1, 2], actions=["relabel", "exclude"], labels=[4, None], note=note, undecided=True).json()
+    answer = decide(rows=[1, 2], actions=["relabel", "exclude"], labels=[4, None], note=note, group=GROUP, undecided=True).json()
     log = services.reviews().log(inspection.dataset.digest)
-    standing = decided_together(log, inspection, "proposals from ")
+    standing = decided_together(log, inspection, GROUP)
     assert (standing["event"], standing["action"], standing["images"]) == (answer["event"], "mixed", 2)
     decide("/api/undo", event=answer["event"])
-    assert decided_together(services.reviews().log(inspection.dataset.digest), inspection, "proposals from ") is None
+    assert decided_together(services.reviews().log(inspection.dataset.digest), inspection, GROUP) is None
 
 
 # ---- the page
@@ -221,7 +221,7 @@ class TestInABrowser:
         page.wait_for_function("() => document.activeElement.shadowRoot?.activeElement?.matches('.audit')")
         page.keyboard.press("Tab")
         page.wait_for_function("() => document.activeElement.shadowRoot?.activeElement?.textContent === 'Undo'")
-        state = reviews.state(inspection.dataset.digest)
+        state = fold(reviews.log(inspection.dataset.digest))
         assert state[ids[rows[0]]].reviewer == "Bob" and len(state) == len(rows)
         for row in rows[1:]:
             line = state[ids[row]]
@@ -235,7 +235,7 @@ class TestInABrowser:
         page.locator(".audit .notice button:enabled").click()
         page.locator(".audit .notice").wait_for(state="hidden")
         page.get_by_text(f"1 of {int(inspection.is_suspicious.sum())} suspicious images decided").wait_for()
-        assert {d.reviewer for d in reviews.state(inspection.dataset.digest).values()} == {"Bob"}
+        assert {d.reviewer for d in fold(reviews.log(inspection.dataset.digest)).values()} == {"Bob"}
         reviews.close()
 
     def test_moving_the_confidence_keeps_the_answers(self, page, app):

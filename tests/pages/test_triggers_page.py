@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.reviews.log import Reviews
+from core.reviews.log import Reviews, fold
 from core.scans.pipeline import inspection_of, newest_scan, open_dataset
 from core.scans.stored import truth_of
 from core.workspace.workspace import Workspace
@@ -217,7 +217,7 @@ class TestInABrowser:
         page.wait_for_function(
             "() => [...document.querySelectorAll('*')].some((e) => /saved ✓ #/.test(e.shadowRoot?.querySelector('.audit .saved')?.textContent || ''))"
         )
-        assert reviews.state(inspection.dataset.digest) == {}
+        assert fold(reviews.log(inspection.dataset.digest)) == {}
         reviews.close()
 
     def test_a_held_key_answers_once(self, page, app):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.exports.write import EXPORTS, export
+from core.exports import EXPORTS, export
+from core.reviews import review_state
 from core.types import Inspection
 from tests.support.hostile_inspection import inspection
 
@@ -39,17 +40,17 @@ def test_nothing_is_overwritten(found: Inspection, source: Path, tmp_path: Path,
     single.write_text("mine")
     for place in (full, single):
         with pytest.raises(UserError, match="exists already"):
-            export(found, {}, [], to=form, out=place, source=source)
+            export(found, review_state(found.dataset), to=form, out=place, source=source)
     assert tree(full) == {"mine.txt": b"mine"} and single.read_text() == "mine"
     assert not list(tmp_path.glob(".taster-*"))
     (full / "mine.txt").unlink()
-    assert all(path.is_file() for path in export(found, {}, [], to=form, out=full, source=source))
+    assert all(path.is_file() for path in export(found, review_state(found.dataset), to=form, out=full, source=source))
 
 
 def test_a_sidecar_is_not_overwritten_either(found: Inspection, tmp_path: Path) -> None:
     (tmp_path / "a.csv.json").write_text("mine")
     with pytest.raises(UserError, match="exists already"):
-        export(found, {}, [], to="csv", out=tmp_path / "a.csv")
+        export(found, review_state(found.dataset), to="csv", out=tmp_path / "a.csv")
     assert sorted(p.name for p in tmp_path.glob("a.*")) == ["a.csv.json"] and (tmp_path / "a.csv.json").read_text() == "mine"
 
 
@@ -61,13 +62,13 @@ def test_nothing_is_written_into_the_source(found: Inspection, source: Path, tmp
     for out in (source / "x", source / "new/deep", tmp_path / "door" / "x", tmp_path / "source/../source/x"):
         for given in (source, tmp_path / "alias"):
             with pytest.raises(UserError, match="lies in the source"):
-                export(found, {}, [], to=form, out=out, source=given)
+                export(found, review_state(found.dataset), to=form, out=out, source=given)
     assert tree(source) == before and not (source / "new").exists() and not list(tmp_path.rglob(".taster-*"))
 
 
 def test_the_result_does_not_hold_the_source(found: Inspection, source: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="or the source in it"):
-        export(found, {}, [], to="folder", out=tmp_path, source=source)
+        export(found, review_state(found.dataset), to="folder", out=tmp_path, source=source)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +84,14 @@ def test_the_result_does_not_hold_the_source(found: Inspection, source: Path, tm
 def test_bad_requests_are_one_line(found: Inspection, tmp_path: Path, change: dict[str, str], says: str) -> None:
     request = {"to": "csv", "link": "copy", "out": "x.csv"} | change
     with pytest.raises(UserError, match=says) as error:
-        export(found, {}, [], to=request["to"], out=tmp_path / request["out"], link=request["link"])
+        export(found, review_state(found.dataset), to=request["to"], out=tmp_path / request["out"], link=request["link"])
     assert "\n" not in str(error.value) and not list(tmp_path.glob(".taster-*"))
 
 
 def test_an_image_that_is_gone_stops_the_export(found: Inspection, source: Path, tmp_path: Path) -> None:
     (source / found.dataset.ids[20]).unlink()
     with pytest.raises(UserError, match="cannot be read any more"):
-        export(found, {}, [], to="folder", out=tmp_path / "clean", source=source, link="hard")
+        export(found, review_state(found.dataset), to="folder", out=tmp_path / "clean", source=source, link="hard")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["source"]
 
 
@@ -100,7 +101,8 @@ sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from dataclasses import replace
 from pathlib import Path
 from core.errors import UserError
-from core.exports.write import export
+from core.exports import export
+from core.reviews import review_state
 from tests.support.hostile_inspection import inspection, png
 found, out = inspection(None), Path(sys.argv[1])
 """
@@ -111,13 +113,13 @@ def encoded(row):
     if seen.count(20) == 2:  # the first time is for the suffix
         os.kill(os.getpid(), signal.SIGKILL)
     return png(row), ".png"
-export(replace(found, dataset=replace(found.dataset, encoded=encoded)), {}, [], to="folder", out=out)
+export(replace(found, dataset=replace(found.dataset, encoded=encoded)), review_state(found.dataset), to="folder", out=out)
 """
 FULL = """
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
 try:
-    export(found, {}, [], to=sys.argv[2], out=out)
+    export(found, review_state(found.dataset), to=sys.argv[2], out=out)
 except UserError as error:
     print(error)
 """
@@ -131,7 +133,9 @@ def test_a_killed_export_leaves_nothing_under_its_name(tmp_path: Path) -> None:
     assert _run(KILLED, str(tmp_path / "clean")).returncode == -9
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".taster-") and list(left.rglob("*.png"))
-    export(inspection(None), {}, [], to="folder", out=tmp_path / "clean")  # and does not stand in the way
+    found = inspection(None)
+    export(found, review_state(found.dataset), to="folder", out=tmp_path / "clean")  # and does not stand in the way
+    assert [p.name for p in tmp_path.iterdir()] == ["clean"]  # nor lies there for ever
 
 
 @pytest.mark.parametrize(("form", "room"), [("csv", 3000), ("parquet", 3000), ("folder", 100), ("report", 100_000)])

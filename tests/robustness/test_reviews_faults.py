@@ -133,9 +133,8 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path: Path, make, says
 
 def test_places_that_cannot_hold_a_log(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path in (tmp_path, tmp_path / "file" / "x.db"):
-        with pytest.raises(UserError, match=r"cannot be opened|regular file"):
-            Reviews(path)
+    with pytest.raises(UserError, match="cannot be opened"):
+        Reviews(tmp_path / "file" / "x.db")
 
 
 def test_an_empty_file_becomes_a_log(tmp_path: Path) -> None:

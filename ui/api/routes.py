@@ -48,6 +48,7 @@ from ui.app.guard import place_of
 
 MOST_ITEMS = 48
 MOST_NOTE = 2000
+MOST_GROUP = 64
 _FOREVER = "private, max-age=31536000, immutable"
 _NEVER = "no-store"
 
@@ -234,13 +235,13 @@ class _Door:
         inspection = self._inspection(body.get("key"))
         rows = posted_rows(body, inspection)
         wanted = posted_decision(body, rows, inspection)
-        note = text(body, "note", MOST_NOTE, needed=False)
+        note, group = text(body, "note", MOST_NOTE, needed=False), text(body, "group", MOST_GROUP, needed=False)
         ids = [inspection.dataset.ids[row] for row in rows]
         who = sender(body)
 
         def write() -> dict[str, Any]:
             lines = self.services.reviews().decide(
-                inspection.dataset.digest, ids, wanted.action, label=wanted.label, labels=wanted.labels, note=note, score_version=inspection.key,
+                inspection.dataset.digest, ids, wanted.action, label=wanted.label, labels=wanted.labels, note=note, group=group, score_version=inspection.key,
                 undecided_in=tuple(self.services.lineage(inspection.key)) if body.get("undecided") is True else (), **who,
             )  # fmt: skip
             if not lines:

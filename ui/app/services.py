@@ -11,17 +11,17 @@ import sys
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from core.errors import UserError
 from core.proofs import ProofFolder, proofs_of
-from core.reviews import Reviews
+from core.reviews import Reviews, ReviewState, review_state
 from core.scans import ScanOptions, folder_of, inspection_of, is_finished, lineage, newest_scan, source_of
 from core.sources import source_identity
-from core.types import Decision, Inspection
+from core.types import Inspection
 from core.workspace import State, Workspace, alive, default_workspace, read_progress
 from ui.app.arguments import chosen
 
@@ -54,7 +54,7 @@ class AppServices:
         self._lock = threading.RLock()
         self._reviews: Reviews | None = None
         self._loaded: OrderedDict[str, tuple[tuple[int, ...], Inspection]] = OrderedDict()
-        self._standing: dict[str, tuple[object, Mapping[str, Decision]]] = {}
+        self._decided: dict[str, tuple[object, ReviewState]] = {}
         self._jobs: dict[str, _Job] = {}
         self._proofs: dict[str, _Job] = {}
 
@@ -86,18 +86,18 @@ class AppServices:
                 self._reviews = Reviews(self.workspace.reviews_path)
             return self._reviews
 
-    def standing(self, key: str) -> Mapping[str, Decision]:
-        """The decision that holds for each image id of a scan's set; read again only when the log has grown."""
-        digests = tuple(self.lineage(key))
+    def review_state(self, inspection: Inspection) -> ReviewState:
+        """What is decided on a scan's set; read again only when the log has grown."""
+        key, digests = inspection.key, tuple(self.lineage(inspection.key))
         head = self.reviews().head(digests)
         with self._lock:
-            known = self._standing.get(key)
+            known = self._decided.get(key)
         if known is None or known[0] != (digests, head):
-            known = ((digests, head), self.reviews().state(digests, upto=head))
+            known = ((digests, head), review_state(inspection.dataset, self.reviews().log(digests, upto=head)))
             with self._lock:
-                self._standing[key] = known
-                while len(self._standing) > MOST_INSPECTIONS:
-                    self._standing.pop(next(iter(self._standing)))
+                self._decided[key] = known
+                while len(self._decided) > MOST_INSPECTIONS:
+                    self._decided.pop(next(iter(self._decided)))
         return known[1]
 
     def lineage(self, key: str) -> Sequence[str]:

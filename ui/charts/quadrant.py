@@ -34,7 +34,7 @@ CORNER_HELP = (
     "content fits the label, an artifact explains it too",
     "content contradicts the label, an artifact explains it",
 )
-# the map's colours of the same verdicts (assets/components/scatter_model.js): 3:1 or more on their background
+# of the verdicts, here and on the map: 3:1 or more on their background
 COLOURS = {
     "light": ("#7d8a97", "#b87400", "#cc3311", "#9b3fa5", "#0d8a8a", "#7a5230"),
     "dark": ("#8390a0", "#eab54d", "#ff6a4d", "#d78be0", "#4cc9c9", "#c9a27e"),

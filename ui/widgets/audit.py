@@ -12,7 +12,7 @@ import streamlit as st
 from core.reviews import interval
 from core.types import Decision, Inspection, Int64
 from ui.widgets.components import Writer
-from ui.widgets.trigger_views import widget_source
+from ui.widgets.loader import widget_source
 
 SIZES = (10, 20, 50)
 USUAL_SIZE = 20
@@ -21,7 +21,7 @@ LEVEL = 0.95
 # a sentence in parts: plain text, or {"name": …} for a name from the data set
 Parts = list[Any]
 
-_audit = st.components.v2.component("taster_audit", **widget_source("shared", "decisions", "marked", "audit_view", "audit"))
+_audit = st.components.v2.component("taster_audit", **widget_source("audit"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class AuditWords:
 class AuditedGroup:
     """What is audited and then decided. Nothing in it may depend on who looks.
 
-    name: under which the browser keeps its answers by row.  mark: how the log names the group.
+    name: under which the browser keeps its answers by row.  group: what the log calls it.  mark: how notes call it.
     rows: all images that the audit speaks for.  drawn: the sample, as many as the largest size asks for.
     shown: what is said of each of `drawn`: question, facts (Parts), why (sentences), shift (of the mark, or None).
     actions: action, title, says, rows (None: all), labels (class numbers or None), actions (one for each row) and
@@ -55,6 +55,7 @@ class AuditedGroup:
     """
 
     name: str
+    group: str
     mark: str
     rows: Int64
     drawn: Int64
@@ -84,6 +85,7 @@ def audit(
     data = {
         "key": inspection.key,
         "name": group.name,
+        "group": group.group,
         "looks": group.looks,
         "mark": group.marked,
         "rows": group.rows.tolist(),
@@ -129,16 +131,16 @@ def _outwards(low: float, high: float) -> tuple[int, int]:
     return int(np.floor(100 * low + 1e-9)), int(np.ceil(100 * high - 1e-9))
 
 
-def decided_together(log: Iterable[Decision], inspection: Inspection, mark: str) -> dict[str, Any] | None:
-    """The newest decision after an audit whose log mark begins with `mark` and which stands: event, action, images,
-    reviewer, at, note; None where there is none. It stands as long as nobody took it back."""
+def decided_together(log: Iterable[Decision], inspection: Inspection, group: str) -> dict[str, Any] | None:
+    """The newest decision on `group` after its audit which stands: event, action, images, reviewer, at, note; None
+    where there is none. It stands as long as nobody took it back."""
     found: dict[str, list[Decision]] = {}
     undone = set()
     for line in log:
         if line.action == "undo":
             undone.add(line.undoes)
         # another scan's t1 is another pattern
-        elif line.note.startswith(mark) and ", audit: " in line.note and line.score_version == inspection.key:
+        elif line.group == group and line.score_version == inspection.key:
             found.setdefault(line.event, []).append(line)
     standing = [lines for lines in found.values() if not any(line.seq in undone for line in lines)]
     if not standing:

@@ -43,6 +43,7 @@ def carrier_audit(
     group = AuditedGroup(
         # answers are kept by the browser under this name, so it must change with the finding
         name=picture_url(inspection, finding, "pattern"),
+        group=finding.trigger_id,
         mark=finding.trigger_id,
         rows=finding.rows,
         drawn=drawn,
@@ -55,11 +56,6 @@ def carrier_audit(
         looks="" if finding.kind in SHAPELESS else picture_url(inspection, finding, "looks"),
     )
     return audit(inspection, group, key=key, writer=writer, standing=standing, on_saved=on_saved)
-
-
-def log_mark(finding: Finding) -> str:
-    """How notes about this finding's audit begin."""
-    return f"{finding.trigger_id}, audit: "
 
 
 def _facts(inspection: Inspection, row: int) -> Parts:

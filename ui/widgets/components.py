@@ -7,24 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from core.types import Inspection
+from core.types import VERDICTS, Inspection
 from ui.api.points import points_url
 from ui.api.sprites import MOST_IMAGES, Rows, register_rows
 from ui.api.tiles import cell_of, tile_page
+from ui.charts.quadrant import COLOURS
+from ui.widgets.loader import widget_source
+from ui.words import VERDICT_WORDS
 
 COLOR_BY = ("label", "suspicion", "verdict", "decision")
-_ASSETS = Path(__file__).resolve().parents[2] / "assets" / "components"
-_SCRIPTS = {
-    "scatter": ("shared", "decisions", "scatter_gl", "scatter_model", "scatter_hover", "scatter_hand", "scatter_tell", "scatter"),
-    "grid": ("shared", "decisions", "grid_view", "grid_walk", "grid_pages", "grid"),
-    "queue": ("shared", "decisions", "queue_view", "queue"),
-}
 
 
 @dataclass(frozen=True)
@@ -49,16 +45,9 @@ def nothing() -> None:
     """A state is readable in Python only where a callback is named for it."""
 
 
-def component_source(name: str) -> dict[str, str]:
-    """html, css and js of the widget `name` (scatter, grid or queue), put together from assets/components."""
-    js = "\n".join((_ASSETS / f"{part}.js").read_text("utf-8") for part in _SCRIPTS[name])
-    css = "\n".join((_ASSETS / f"{part}.css").read_text("utf-8") for part in ("shared", name))
-    return {"html": '<div class="taster"></div>', "css": css, "js": js}
-
-
-_scatter = st.components.v2.component("taster_scatter", **component_source("scatter"))
-_grid = st.components.v2.component("taster_grid", **component_source("grid"))
-_queue = st.components.v2.component("taster_queue", **component_source("queue"))
+_map = st.components.v2.component("taster_map", **widget_source("map"))
+_gallery = st.components.v2.component("taster_gallery", **widget_source("gallery"))
+_queue = st.components.v2.component("taster_queue", **widget_source("queue"))
 
 
 def scatter(
@@ -83,11 +72,12 @@ def scatter(
         "key": inspection.key,
         "points_url": points_url(inspection),
         "classes": list(inspection.dataset.classes),
+        "verdicts": {"names": [VERDICT_WORDS[verdict] for verdict in VERDICTS], "colours": COLOURS},
         "color_by": color_by,
         "selection": selection,
         "height": height,
     }
-    return _scatter(
+    return _map(
         key=key,
         data=data,
         default={"selection": None, "no_webgl": False},
@@ -147,7 +137,7 @@ def grid(
         "reports_page": on_page is not None,
         "inspectable": on_inspect is not None,
     }
-    return _grid(
+    return _gallery(
         key=key,
         data=data,
         default={"page": None},

@@ -5,27 +5,15 @@ Numbers and pictures travel over the routes of `ui.api.routes`; a click on a nei
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from core.types import Inspection
 from ui.api.tiles import cell_of
+from ui.widgets.loader import widget_source
 
 TITLE = "Look closely"
-_ASSETS = Path(__file__).resolve().parents[2] / "assets" / "components"
-_SCRIPTS = ("shared", "inspector_view", "inspector")
-
-
-def inspector_source() -> dict[str, str]:
-    """html, css and js of the widget, put together from assets/components."""
-    js = "\n".join((_ASSETS / f"{part}.js").read_text("utf-8") for part in _SCRIPTS)
-    css = "\n".join((_ASSETS / f"{part}.css").read_text("utf-8") for part in ("shared", "inspector"))
-    return {"html": '<div class="taster"></div>', "css": css, "js": js}
-
-
 # not in a shadow root: a dialog keeps Tab among the elements it sees, and it does not see into one
-_inspector = st.components.v2.component("taster_inspector", **inspector_source(), isolate_styles=False)
+_inspector = st.components.v2.component("taster_inspector", **widget_source("inspector"), isolate_styles=False)
 
 
 def inspector(inspection: Inspection, row: int, *, key: str) -> None:

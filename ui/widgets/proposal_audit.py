@@ -105,6 +105,7 @@ def proposal_group(inspection: Inspection, made: Proposals, percent: int) -> Aud
     return AuditedGroup(
         # an answer holds whatever the confidence asked for, but not for another scan's proposal
         name=f"{GROUP}:{inspection.key}",
+        group=GROUP,
         mark=f"{GROUP} from {percent} %",
         rows=rows,
         drawn=drawn,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
-_ASSETS = Path(__file__).resolve().parents[2] / "assets" / "components"
-_field = st.components.v2.component(
-    "taster_reviewer",
-    html='<div class="taster-reviewer"><label for="reviewer">Your name</label><input id="reviewer" autocomplete="name" placeholder="e.g. Ada"><output></output></div>',
-    css=(_ASSETS / "reviewer.css").read_text("utf-8"),
-    js=(_ASSETS / "reviewer.js").read_text("utf-8"),
-)
+from ui.widgets.loader import widget_source
+
+_HTML = '<div class="taster-reviewer"><label for="reviewer">Your name</label><input id="reviewer" autocomplete="name" placeholder="e.g. Ada"><output></output></div>'
+_field = st.components.v2.component("taster_reviewer", **widget_source("reviewer", html=_HTML))
 
 
 def reviewer_field() -> str:

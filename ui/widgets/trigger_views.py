@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from core.types import SHAPELESS, UNLABELLED, Finding, Inspection
 from ui.api.finding_pictures import MOST_AVERAGED, averaged_rows, covers_all, middle, outline, picture_url
 from ui.charts.charts import CALM, LOUD
 from ui.widgets.components import nothing
+from ui.widgets.loader import widget_source
 from ui.words import KIND_WORDS, plain
 
 # as many as stand in one line on a small screen
@@ -24,20 +24,8 @@ _AMBER = "#d9962b"
 _LINE = "#7d8894"
 # shares of carriers whose content contradicts their label, beyond which an attack is called by one name
 _DIRTY, _CLEAN = 0.7, 0.3
-_ASSETS = Path(__file__).resolve().parents[2] / "assets" / "components"
 
-
-def widget_source(*parts: str) -> dict[str, str]:
-    """html, css and js of a widget whose scripts are `parts` of assets/components, the last of which names its styles."""
-    css = [_ASSETS / f"{name}.css" for name in ("shared", "marked", parts[-1])]
-    return {
-        "html": '<div class="taster"></div>',
-        "css": "\n".join(file.read_text("utf-8") for file in css),
-        "js": "\n".join((_ASSETS / f"{name}.js").read_text("utf-8") for name in parts),
-    }
-
-
-_evidence = st.components.v2.component("taster_evidence", **widget_source("shared", "marked", "evidence"))
+_evidence = st.components.v2.component("taster_evidence", **widget_source("evidence"))
 
 
 # ---- words; the escaped ones are Markdown

@@ -221,6 +221,7 @@ def folder_of_toys(root: Path, count: int = 36) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dinov2_vits14", "clip_vit_b32"])
 def test_a_scan_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     images, weights = folder_of_toys(tmp_path / "images"), tmp_path / "tiny.pth"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +32,8 @@ from ui.charts.quadrant import (
     region_of,
     rows_in_region,
 )
+from ui.widgets.components import scatter
+from ui.words import VERDICT_WORDS
 
 NAMES = (
     "knn_disagreement", "label_distance_ratio", "outlier", "near_duplicate", "early_learning", "learnability", "spectral_signature",
@@ -309,13 +309,17 @@ def test_chances_in_words_are_rounded_down(p, words):
 
 
 @pytest.mark.parametrize(("shade", "ground"), [("light", "#ffffff"), ("dark", "#12161c")])
-def test_colours_stand_out_and_are_the_maps(shade, ground):
+def test_colours_stand_out(shade, ground):
     def rgb(text: str) -> tuple[int, ...]:
         return tuple(int(text[i : i + 2], 16) for i in (1, 3, 5))
 
-    scripts = Path(__file__).resolve().parents[3] / "assets" / "components"
-    map_draws = re.search(rf"VERDICT_COLOURS = {{.*?{shade}: (\[.*?\])", (scripts / "scatter_model.js").read_text("utf-8"), re.DOTALL)
-    assert map_draws is not None and json.loads(map_draws[1]) == list(COLOURS[shade])
     assert len(COLOURS[shade]) == len(VERDICTS)
     assert all(contrast(rgb(colour), rgb(ground)) >= 3 for colour in COLOURS[shade])
     assert all(contrast(rgb(colour), rgb(ground)) >= 4.5 for colour in INK[shade])
+
+
+def test_the_map_names_and_colours_verdicts_as_the_quadrant_does(monkeypatch):
+    given: dict = {}
+    monkeypatch.setattr("ui.widgets.components._map", lambda **told: given.update(told["data"]))
+    scatter(make_inspection(30), key="map")
+    assert given["verdicts"] == {"names": [VERDICT_WORDS[verdict] for verdict in VERDICTS], "colours": COLOURS}

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.exports.write import cleansed_plan, export
-from core.files.names import safe_name, unique_names
-from core.reviews.log import fold
+from core.exports import export
+from core.files import unquoted_cell
+from core.reviews import review_state
 from core.types import Decision, Inspection
 from tests.support.hostile_inspection import ROWS, decisions, inspection, png
 
@@ -40,17 +40,17 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_the_folder_is_the_plan(found: Inspection, log: list[Decision], source: Path, tmp_path: Path, link: str) -> None:
     before = tree(source)
     out = tmp_path / "clean"
-    records = export(found, fold(log), log, to="folder", out=out, source=source, link=link)
+    state = review_state(found.dataset, log)
+    records = export(found, state, to="folder", out=out, source=source, link=link)
     assert [p.name for p in records] == ["manifest.csv", "decisions.csv", "scores.parquet", "scores.parquet.json"]
     with (out / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    plan = cleansed_plan(found, fold(log))
-    assert [row["id"] for row in rows] == [found.dataset.ids[i] for i in np.flatnonzero(plan.kept)]
+        rows = [{name: unquoted_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    assert [row["id"] for row in rows] == [found.dataset.ids[i] for i in np.flatnonzero(state.kept)]
     for row in rows:
         number, written = found.dataset.ids.index(row["id"]), out / row["file_name"]
         assert written.read_bytes() == png(number)
         assert written.resolve().is_relative_to(out.resolve()) and len(Path(row["file_name"]).parts) == 2
-        assert row["label"].removeprefix("'") == plan.classes[plan.labels[number]]
+        assert row["label"] == state.classes[state.labels[number]]
         assert (written.stat().st_ino == (source / row["id"]).stat().st_ino) == (link == "hard")
     images = [p for p in out.rglob("*.png") if p.is_file()]
     assert len(images) == len(rows) == ROWS - 1
@@ -72,7 +72,7 @@ def _umask() -> int:
 
 def test_a_container_becomes_a_folder_too(tmp_path: Path) -> None:
     found = inspection(None)
-    export(found, {}, [], to="folder", out=tmp_path / "clean", link="hard", source=tmp_path / "gone.parquet")
+    export(found, review_state(found.dataset), to="folder", out=tmp_path / "clean", link="hard", source=tmp_path / "gone.parquet")
     assert (tmp_path / "clean" / "cat" / "train.parquet#4.png").read_bytes() == png(4)
     assert (tmp_path / "clean" / "train.parquet#39.png").read_bytes() == png(39)  # no label: above the classes
 
@@ -81,37 +81,6 @@ def test_splits_are_not_mixed(tmp_path: Path) -> None:
     found = inspection(None)
     splits = tuple("test" if row % 2 else "train" for row in range(ROWS))
     found = replace(found, dataset=replace(found.dataset, splits=splits))
-    export(found, {}, [], to="folder", out=tmp_path / "clean")
+    export(found, review_state(found.dataset), to="folder", out=tmp_path / "clean")
     assert {p.name for p in (tmp_path / "clean").iterdir() if p.is_dir()} == {"train", "test"}
     assert (tmp_path / "clean" / "train" / "cat" / "train.parquet#4.png").is_file()
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("..", "_"),
-        ("a/b", "a_b"),
-        ("", "_"),
-        ("x\x00y", "x_y"),
-        (".git", "_.git"),
-        ("end. . ", "end"),
-        ("NUL.txt", "_NUL.txt"),
-        ("C:\\x", "C__x"),
-        ("rtl\u202egnp", "rtl_gnp"),
-        ("caf\udce9", "caf_"),
-        ("日本", "日本"),
-        ("é" * 150, "é" * 100),
-    ],
-    ids=ascii,
-)
-def test_safe_names(name: str, safe: str) -> None:
-    assert safe_name(name) == safe
-
-
-def test_unique_names_keep_the_honest_ones_and_never_collide() -> None:
-    names = ["a/b", "a_b", "A_B", "a_b-2", "a:b", ""]
-    assert unique_names([(name, "") for name in names]) == ["a_b-3", "a_b", "A_B-4", "a_b-2", "a_b-5", "_"]
-    got = unique_names([(name, "") for name in names], taken=["_"])
-    assert got[1] == "a_b" and len({name.casefold() for name in got}) == len(names) and "_" not in got
-    many = unique_names([("same", ".png")] * 3000)
-    assert len(set(many)) == 3000 and all(name.endswith(".png") for name in many)

@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from core.errors import UnreadableImage
-from core.exports import report
+from core.exports import report, report_charts
 from core.exports.report import report_html
-from core.types import Dataset, Decision, Inspection, Skipped
+from core.reviews import ReviewState, review_state
+from core.types import Dataset, Inspection, Skipped
 from tests.support.hostile_inspection import CLASSES, ROWS, SUSPICIOUS, inspection, line
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -50,19 +51,19 @@ def found() -> Inspection:
 
 
 @pytest.fixture
-def state(found: Inspection) -> dict[str, Decision]:
+def state(found: Inspection) -> ReviewState:
     ids = found.dataset.ids
     lines = [
         line(1, ids[3], "exclude", note="<script>alert(2)</script>"),
         line(2, ids[10], "relabel", CLASSES[0]),
         line(3, ids[0], "keep", reviewer='"><svg onload=alert(3)>'),
     ]
-    return {d.image_id: d for d in lines}
+    return review_state(found.dataset, lines)
 
 
 @pytest.fixture
-def page(found: Inspection, state: dict[str, Decision]) -> Page:
-    return Page(report_html(found, state, seq=3))
+def page(found: Inspection, state: ReviewState) -> Page:
+    return Page(report_html(found, state))
 
 
 def test_names_are_text_and_never_tags(page: Page) -> None:
@@ -89,6 +90,31 @@ def test_names_are_text_and_never_tags(page: Page) -> None:
     assert [tag for tag, _ in page.tags].count("script") == 2
     for name in (*CLASSES, "<script>alert(2)</script>", '"><svg onload=alert(3)>', "bad<i>.png", "<b>set</b>", "t<0>"):
         assert name in page.text, name
+
+
+HOSTILE = (
+    "{{ 7 * 7 }}{% for x in y %}",
+    "</td></table></main><script>alert(1)</script>",
+    "'\" autofocus onfocus=alert(2) x='",
+    "&lt;script&gt;alert(3)&lt;/script&gt;",
+    "<!--",
+    "]]></style><svg/onload=alert(4)>",
+    "\u202egnp.exe\u2066",
+)
+
+
+def test_hostile_names_and_notes_are_shown_as_they_are(found: Inspection) -> None:
+    names, ids = (*HOSTILE[: len(CLASSES)],), tuple(f"{HOSTILE[row % len(HOSTILE)]} {row}" for row in range(ROWS))
+    data = replace(found.dataset, name=HOSTILE[1], ids=ids, classes=names, skipped=tuple(Skipped(n, n) for n in HOSTILE))
+    hostile = replace(found, dataset=data, notes=HOSTILE, findings=tuple(replace(f, trigger_id=HOSTILE[0]) for f in found.findings))
+    lines = [line(i + 1, ids[i], "relabel", name, note=name, reviewer=name) for i, name in enumerate(HOSTILE)]
+    page = Page(report_html(hostile, review_state(data, lines)))
+    assert [tag for tag, _ in page.tags].count("script") == 2 and not {"svg", "iframe", "a", "link"} & {tag for tag, _ in page.tags}
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith(("on", "auto"))]
+    for name in HOSTILE:
+        # as a class, a note, a reviewer, a skipped file and its reason
+        assert page.text.count(name) >= 5, name
+    assert {a["alt"] for tag, a in page.tags if tag == "img"} == {ids[row] for row in SUSPICIOUS}
 
 
 def test_nothing_is_fetched(page: Page) -> None:
@@ -125,7 +151,7 @@ def _with_loader(found: Inspection, loader) -> Inspection:  # type: ignore[no-un
 def test_large_images_are_reduced_by_a_stated_whole_factor(found: Inspection) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 1000, 3), dtype=np.uint8)
     large = _with_loader(found, lambda row: Image.fromarray(pixels))
-    page = Page(report_html(large, {}, seq=None))
+    page = Page(report_html(large, review_state(found.dataset)))
     pictures = [a for tag, a in page.tags if tag == "img"]
     assert {(a["width"], a["height"]) for a in pictures} == {("250", "75")}
     assert page.text.count("1000×300, reduced to 1/4") == len(SUSPICIOUS)
@@ -136,7 +162,7 @@ def test_large_images_are_reduced_by_a_stated_whole_factor(found: Inspection) ->
 
 def test_names_in_the_map_are_escaped(found: Inspection) -> None:
     ids = ("<b>0</b>", *found.dataset.ids[1:])
-    figure = report._map(replace(found, dataset=replace(found.dataset, ids=ids)))
+    figure = report_charts.map_of(replace(found, dataset=replace(found.dataset, ids=ids)))
     assert figure is not None
     texts = [text for trace in figure.data for text in trace.hovertext]
     assert "&lt;b&gt;0&lt;/b&gt;<br>&lt;img src=x onerror=alert(1)&gt;" in texts
@@ -147,47 +173,47 @@ def test_an_unreadable_suspect_is_named_not_fatal(found: Inspection) -> None:
     def loader(row: int) -> Image.Image:
         raise UnreadableImage("<gone>")
 
-    assert Page(report_html(_with_loader(found, loader), {}, seq=None)).text.count("cannot be read: <gone>") == 4
+    assert Page(report_html(_with_loader(found, loader), review_state(found.dataset))).text.count("cannot be read: <gone>") == 4
 
 
 def test_an_unfinished_inspection_says_what_is_missing(found: Inspection) -> None:
-    page = Page(report_html(Inspection(found.dataset, found.recipe, "key"), {}, seq=None))
+    page = Page(report_html(Inspection(found.dataset, found.recipe, "key"), review_state(found.dataset)))
     for words in ("Not scored yet", "No map was made", "No image lies at or above", "Nothing has been decided"):
         assert words in page.text
     assert "script" not in [tag for tag, _ in page.tags]
 
 
 def test_long_lists_are_cut_and_say_so(found: Inspection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "MAP_POINTS", 10)
+    monkeypatch.setattr(report_charts, "MAP_POINTS", 10)
     monkeypatch.setattr(report, "DECISIONS", 5)
     monkeypatch.setattr(report, "SUSPECTS", 2)
     skipped = tuple(Skipped(f"{i}.png", "broken") for i in range(report.SKIPPED + 1))
     cut: Dataset = replace(found.dataset, skipped=skipped)
-    state = {name: line(seq, name, "keep") for seq, name in enumerate(found.dataset.ids[:9], 1)}
-    page = Page(report_html(replace(found, dataset=cut), state, seq=9))
+    state = review_state(cut, [line(seq, name, "keep") for seq, name in enumerate(found.dataset.ids[:9], 1)])
+    page = Page(report_html(replace(found, dataset=cut), state))
     text = " ".join(page.text.split())
     assert "10 of 40 images are drawn" in text and "The newest 5 are listed" in text
     assert "2 of 4 suspicious images" in text and f"{report.SKIPPED} of {report.SKIPPED + 1} are listed" in text
     assert len([1 for tag, _ in page.tags if tag == "img"]) == 2 and page.text.count("broken") == report.SKIPPED
-    rows = report._map_rows(found)
+    rows = report_charts.map_rows(found)
     assert len(rows) == 10 and set(SUSPICIOUS) <= set(rows.tolist()) and (np.diff(rows) > 0).all()
 
 
 def test_the_page_is_utf8_whatever_the_names(found: Inspection) -> None:
     data = replace(found.dataset, classes=("caf\udce9", *CLASSES[1:]))
-    assert "caf\\udce9" in report_html(replace(found, dataset=data), {}, seq=None).encode().decode()
+    assert "caf\\udce9" in report_html(replace(found, dataset=data), review_state(found.dataset)).encode().decode()
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser(found: Inspection, state: dict[str, Decision], tmp_path: Path, scheme: str) -> None:
+def test_in_a_browser(found: Inspection, state: ReviewState, tmp_path: Path, scheme: str) -> None:
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
     from playwright.sync_api import sync_playwright
 
     file = tmp_path / "report.html"
-    file.write_text(report_html(found, state, seq=3), encoding="utf-8")
+    file.write_text(report_html(found, state), encoding="utf-8")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         tab = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]

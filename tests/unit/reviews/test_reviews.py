@@ -29,7 +29,7 @@ def reviews(path: Path) -> Iterator[Reviews]:
 
 
 def standing(reviews: Reviews, dataset: str = DATA) -> dict[str, tuple[str, str, str]]:
-    return {i: (d.reviewer, d.action, d.label) for i, d in reviews.state(dataset).items()}
+    return {i: (d.reviewer, d.action, d.label) for i, d in fold(reviews.log(dataset)).items()}
 
 
 # ---- deciding
@@ -55,9 +55,9 @@ def test_log_and_state_are_cut_by_seq_and_data_set(reviews: Reviews) -> None:
     assert [d.seq for d in reviews.log(DATA, after=1, upto=3)] == [3]
     assert [d.seq for d in reviews.log([DATA, "older"])] == [1, 2, 3, 4]
     assert (reviews.head(DATA), reviews.head("older"), reviews.head([DATA, "older"]), reviews.head("x")) == (4, 2, 4, 0)
-    assert reviews.state(DATA, upto=1)["a"].action == "exclude"
-    assert reviews.state(DATA)["a"].reviewer == "bob"
-    assert reviews.state(["older", DATA], upto=2)["a"].action == "keep"
+    assert fold(reviews.log(DATA, upto=1))["a"].action == "exclude"
+    assert fold(reviews.log(DATA))["a"].reviewer == "bob"
+    assert fold(reviews.log(["older", DATA], upto=2))["a"].action == "keep"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_undo_is_unlimited_and_survives_a_restart(reviews: Reviews, path: Path) 
         reviews.close()
         reviews = Reviews(path)
         assert [d.image_id for d in reviews.undo(DATA, reviewer="ann")] == [f"{left}"]
-        assert len(reviews.state(DATA)) == left
+        assert len(fold(reviews.log(DATA))) == left
     assert reviews.undo(DATA, reviewer="ann") == []
 
 
@@ -146,7 +146,7 @@ def test_a_named_event_is_undone_once_and_an_undo_never(reviews: Reviews) -> Non
 def test_undo_over_several_digests_is_written_to_the_digest_decided_on(reviews: Reviews) -> None:
     reviews.decide("old", ["a"], "exclude", reviewer="ann")
     (line,) = reviews.undo(["old", "new"], reviewer="ann")
-    assert line.dataset == "old" and reviews.state("old") == {} and reviews.head("new") == 0
+    assert line.dataset == "old" and fold(reviews.log("old")) == {} and reviews.head("new") == 0
 
 
 # ---- the same message twice
@@ -160,7 +160,7 @@ def test_the_same_message_is_written_once(reviews: Reviews) -> None:
     assert other[0].seq == 3
     undone = reviews.undo(DATA, reviewer="ann", session="s", session_seq=8)
     assert reviews.undo(DATA, reviewer="ann", session="s", session_seq=8) == undone
-    assert reviews.head(DATA) == 4 and len(reviews.state(DATA)) == 2
+    assert reviews.head(DATA) == 4 and len(fold(reviews.log(DATA))) == 2
 
 
 def test_an_undo_of_nothing_sent_again_later_still_undoes_nothing(reviews: Reviews) -> None:

@@ -1,0 +1,13 @@
+/* What is said of one image. */
+
+import { percent } from "../shared/words.js";
+
+export const scoreWords = (tile, digits, none = "") => (tile.score == null ? none : tile.score.toFixed(digits));
+
+export const confidenceWords = (tile) => (tile.confidence == null ? "" : percent(tile.confidence));
+
+/* The suggestion and how sure it is; "none" where there is none. */
+export function suggestionWords(tile) {
+  if (tile.suggested == null) return "none";
+  return tile.confidence == null ? tile.suggested : `${tile.suggested}, ${confidenceWords(tile)} sure`;
+}
