@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import streamlit
 from streamlit.testing.v1 import AppTest
 
 from tests.support.app_server import ROOT
-from ui.navigation import PAGES, Page, pages, sections
+from ui.navigation import PAGES, Page
 
 FILE = """
 import streamlit as st
@@ -36,11 +37,22 @@ def at(file: Path) -> AppTest:
     return AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run().switch_page(str(file)).run()
 
 
-def test_it_shows_up_in_the_menu(registered: Path) -> None:
-    menu = sections(pages())
-    assert list(menu) == ["Look", "Decide", "Prove"]
-    assert [page.title for page in menu["Decide"]] == ["Triggers", "Relabel", "Agreement", "Counted"]
-    assert menu["Decide"][-1].url_path == "counted"
+def test_it_shows_up_in_the_menu(app_over, tmp_path: Path, registered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app_over(tmp_path / "empty")
+    menu, real = {}, streamlit.navigation
+
+    def navigation(given):
+        menu.update({group: [(page.title, page.url_path) for page in found] for group, found in given.items()})
+        return real(given)
+
+    monkeypatch.setattr(streamlit, "navigation", navigation)
+    assert not AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run().exception
+    assert {group: [title for title, _ in found] for group, found in menu.items()} == {
+        "Look": ["Overview", "Map", "Gallery"],
+        "Decide": ["Triggers", "Relabel", "Agreement", "Counted"],
+        "Prove": ["Prove", "Export"],
+    }
+    assert menu["Decide"][-1] == ("Counted", "counted")
 
 
 def test_it_stands_and_says_a_refusal_in_one_line(app_over, workspace, registered: Path) -> None:
