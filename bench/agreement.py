@@ -18,7 +18,7 @@ import torch
 from common import OUT, data_folder, keep
 from detection_case import Clean, K, poisoned
 
-from core.embedders.base import pick_device
+from core.compute import pick_device
 from core.neighbours.graph import nearest
 from core.scans.analysis import judge_content
 from core.triggers import MiningSettings
