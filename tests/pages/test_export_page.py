@@ -13,6 +13,7 @@ import pytest
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
+from core.exports import EXPORTS, Export
 from core.reviews import review_state
 from tests.support.app_server import ROOT
 
@@ -39,6 +40,13 @@ def test_a_class_that_a_reviewer_made_up_is_counted_too(app_over, workspace):
     assert table["class"].tolist() == [*inspection.dataset.classes, "no digit"]
     assert table["before"].sum() == len(inspection.dataset) and table["after"].sum() == len(inspection.dataset) - 1
     assert table["after"].tolist()[-1] == 1
+
+
+def test_every_format_can_be_chosen_a_new_one_too(app_over, workspace, monkeypatch):
+    monkeypatch.setitem(EXPORTS, "ids", Export("ids", "ids of the images", "ids.txt", (".txt",), lambda job, path: [path]))
+    app_over(workspace)
+    options = at_export().selectbox(key="export_to").options
+    assert len(options) == len(EXPORTS) and options[-1] == "Ids of the images"
 
 
 def test_downloads_are_what_export_writes(app_over, workspace, monkeypatch):

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from core import api, scans
 from core.cli.program import main
 from core.exports import EXPORTS
+from tests.support.hostile_inspection import inspection
 
 TOY = '''
 from core.exports import Export
@@ -47,22 +49,18 @@ def test_it_shows_in_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)["exports"]["ids"] == "ids of the images that stay"
 
 
-@pytest.mark.parametrize("out", ["list.txt", "folder"])
-def test_it_is_written(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str) -> None:
-    assert main(["export", "demo", "--to", "ids", "--out", str(tmp_path / out), "--workspace", str(workspace)]) == 0
-    written = Path(capsys.readouterr().out.strip())
-    assert written == tmp_path / ("list.txt" if out == "list.txt" else "folder/ids.txt")
-    assert len(written.read_text().splitlines()) == 1797
-    assert main(["export", "demo", "--to", "csv", "--out", str(tmp_path / "a.txt"), "--workspace", str(workspace)]) == 2
+def test_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    found = inspection(None)
+    # what the command exports is a scan that was made before
+    monkeypatch.setattr(api, "_newest", lambda *_: found.key)
+    monkeypatch.setattr(api, "_inspection", lambda *_: found)
+    monkeypatch.setattr(scans, "lineage", lambda *_: [found.dataset.digest])
+    monkeypatch.setattr(scans, "source_path", lambda *_: None)
+    home = ["--workspace", str(tmp_path / "home")]
+    for out, written in (("list.txt", "list.txt"), ("folder", "folder/ids.txt")):
+        assert main(["export", "demo", "--to", "ids", "--out", str(tmp_path / out), *home]) == 0
+        assert Path(capsys.readouterr().out.strip()) == tmp_path / written
+        assert (tmp_path / written).read_text().splitlines() == list(found.dataset.ids)
+    # its suffix is known to the others
+    assert main(["export", "demo", "--to", "csv", "--out", str(tmp_path / "a.txt"), *home]) == 2
     assert "no name for the export 'csv'" in capsys.readouterr().err
-
-
-def test_it_can_be_chosen_on_the_page(app_over, workspace: Path) -> None:
-    from streamlit.testing.v1 import AppTest
-
-    from tests.support.app_server import ROOT
-
-    app_over(workspace)
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run()
-    test.switch_page(str(ROOT / "pages" / "export.py")).run()
-    assert "Ids of the images that stay" in test.selectbox(key="export_to").options
