@@ -3,13 +3,14 @@
 python bench/agreement.py [--attack clean] [--rate 0.1] [--seeds 3] [--agreement 0.5] [--apart 1.2]
 
 Everything that reaches these laxer limits is listed, one line for each space, class and set of rows: how far the two
-halves' directions agree (limit as shipped: LEAST_AGREEMENT, or DOUBTED_AGREEMENT where content doubts the labels) and how
-many times farther than natural rows the carriers lie (APART). The seed is the target class and draws the rows compared with.
+halves' directions agree (limit as shipped: least_agreement of MiningSettings, or suspect_agreement where the labels are
+suspect) and how many times farther than natural rows the triggered ones lie (apart). The seed is the target class and draws the rows compared with.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,17 @@ import torch
 from common import OUT, data_folder, keep
 from detection_case import Clean, K, poisoned
 
-import core.triggers.accept as judge
-import core.triggers.search as search
 from core.compute import pick_device
 from core.neighbours.graph import nearest
 from core.scans.analysis import judge_content
+from core.triggers import MiningSettings
 from core.triggers.material import Material
+from core.triggers.search import make_spaces, search
 from core.types import Evidence
 
 
-def candidates(clean: Clean, case: dict[str, Any], device: str) -> list[dict[str, Any]]:
-    """What stands apart in one case, by the limits that hold in this process."""
+def candidates(clean: Clean, case: dict[str, Any], device: str, settings: MiningSettings) -> list[dict[str, Any]]:
+    """What stands apart in one case by the limits of `settings`."""
     dataset = poisoned(clean.dataset, case)
     changed = clean.changed_rows(dataset)
     vectors = clean.vectors_of(clean.features_of(dataset, changed))
@@ -42,8 +43,9 @@ def candidates(clean: Clean, case: dict[str, Any], device: str) -> list[dict[str
             vectors,
             torch.device(device),
             case["seed"],
+            settings,
         )
-        found = search._candidates(material, search._spaces(material), None)
+        found = search(material, make_spaces(material), None)
     lines = {}
     for c in found:
         line = {
@@ -68,15 +70,15 @@ def main() -> None:
     parser.add_argument("--agreement", type=float, default=0.5)
     parser.add_argument("--apart", type=float, default=1.2)
     chosen = parser.parse_args()
-    shipped = {"agreement": judge.LEAST_AGREEMENT, "doubted": judge.DOUBTED_AGREEMENT, "apart": judge.APART}
-    judge.LEAST_AGREEMENT = search.LEAST_AGREEMENT = chosen.agreement
-    judge.APART = chosen.apart
+    settings = MiningSettings()
+    shipped = {"agreement": settings.least_agreement, "suspect": settings.suspect_agreement, "apart": settings.apart}
+    settings = replace(settings, least_agreement=chosen.agreement, apart=chosen.apart)
     device = pick_device("auto")
     clean = Clean(str(data_folder() / "cifar10-train.parquet"), 0, OUT / "agreement" / "shared", device)
     found = {}
     for seed in range(chosen.seeds):
         case = {"attack": chosen.attack, "rate": chosen.rate / 100, "seed": seed, "out": str(OUT / "agreement")}
-        found[seed] = candidates(clean, case, device)
+        found[seed] = candidates(clean, case, device, settings)
     keep("agreement", {"attack": chosen.attack, "rate": chosen.rate, "shipped": shipped, "candidates": found})
 
 

@@ -16,6 +16,7 @@ from .common import add_common, show
 PACKAGES = (
     "torch",
     "torchvision",
+    "timm",
     "faiss-gpu",
     "faiss-cpu",
     "umap-learn",

@@ -17,6 +17,7 @@ JPEG, triggers made of ordinary content (sunglasses on faces).
 
 from .findings import Mined
 from .search import mine
+from .settings import MiningSettings
 from .spaces import WINDOW
 
-__all__ = ["WINDOW", "Mined", "mine"]
+__all__ = ["WINDOW", "Mined", "MiningSettings", "mine"]

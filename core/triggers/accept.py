@@ -14,28 +14,12 @@ from ..types import Bool, Float32, Int64, UInt8
 from .material import EVERY
 from .pursuit import Pursued
 from .separation import Separation, covers_from
+from .settings import MiningSettings
 from .spaces import batches
 
 if TYPE_CHECKING:
     from .joint_score import Joint
 
-# between the halves' directions. A class holds things that agree a little between halves: a red cab above a wheel in the
-# loudest windows, a comb that some source's resizing left on two dozen frogs, a line of writing below two dozen birds
-# (bench/agreement.py has the figures). What was planted is the same to the pixel, even on fifty rows
-LEAST_AGREEMENT = 0.8
-# enough where content doubts the carriers' labels as well, which things that belong to a class do not bring about
-DOUBTED_AGREEMENT = 0.3
-LEAST_CARRIERS = 12
-LEAST_SHARE = 0.004
-LEAST_LIFT = 2.0
-DOUBTED = 0.5
-APART = 1.6
-LEAST_GAP = 4.0
-ALIKE = 0.12
-MOST_COMPARED = 500
-NEIGHBOURS = 20
-CHUNK = 2048
-DOUBT_ROUNDS = 3
 # higher is preferred where several spaces see the same rows
 PREFERRED = {"window": 0, "energy": 1, "plain": 2, "fine": 2}
 
@@ -81,59 +65,57 @@ class Candidate:
         on = np.flatnonzero(scores >= self.split.threshold if self.calms is None else self.chance >= 0.5)
         return np.asarray(self.rows[on[np.argsort(-scores[on], kind="stable")]])
 
-    @property
-    def rest_covers(self) -> Bool:
+    def rest_covers(self, settings: MiningSettings) -> Bool:
         """Rows of the rest that carry it too: a second hump beyond the rest's own, bool (r,)."""
         rest = self.found.rest.double().cpu().numpy()
-        hump = covers_from(rest, doubted=self.doubted)
+        hump = covers_from(rest, settings, doubted=self.doubted)
         return np.zeros(len(rest), bool) if hump is None else np.asarray(rest >= hump)
 
-    @property
-    def has_covers(self) -> bool:
+    def has_covers(self, settings: MiningSettings) -> bool:
         """Whether images of other labels carry it as well."""
-        return bool(self.rest_covers.any()) if self.covered is None else self.covered
+        return bool(self.rest_covers(settings).any()) if self.covered is None else self.covered
 
     @property
     def quality(self) -> tuple[int, float]:
         """For sorting, larger is better: spaces that say where the pattern lies first, then how cleanly it parts."""
         return (PREFERRED[self.space], self.split.centre / (1.0 + self.split.spread))
 
-    def stands_apart(self) -> bool:
+    def stands_apart(self, settings: MiningSettings) -> bool:
         """Reproducible, numerous, at home in this class, and apart from a bulk that behaves as the rest does."""
-        s, fewest = self.split, max(LEAST_CARRIERS, LEAST_SHARE * len(self.rows))
+        s, fewest = self.split, max(settings.least_rows, settings.least_share * len(self.rows))
         # rows of any class were chosen for their doubt, which is then no evidence of its own
         doubted = self.doubted and self.label != EVERY
         # windows are the loudest of hundreds: those of wrong labels agree by chance as well
-        least = DOUBTED_AGREEMENT if doubted and self.space != "window" else LEAST_AGREEMENT
+        least = settings.suspect_agreement if doubted and self.space != "window" else settings.least_agreement
         if self.found.agreement < least or s.carriers < fewest or len(self.carriers) < fewest:
             return False
-        if s.lift < LEAST_LIFT:
+        if s.lift < settings.least_lift:
             # as common elsewhere: cover images, or a class that happens to hold some
             return False
-        return s.centre >= APART * s.natural or (s.gap >= LEAST_GAP and doubted)
+        return s.centre >= settings.apart * s.natural or (s.gap >= settings.least_gap and doubted)
 
-    def is_content(self) -> bool:
+    def is_content(self, settings: MiningSettings) -> bool:
         """The carriers look alike as whole pictures too: near-duplicates, not a pattern laid over different ones."""
-        return self.alike > self.usual + ALIKE
+        return self.alike > self.usual + settings.alike
 
 
-def more_doubted(doubted: NDArray[np.bool_], carries: NDArray[np.bool_]) -> bool:
+def more_doubted(doubted: NDArray[np.bool_], carries: NDArray[np.bool_], rise: float) -> bool:
     """Half of the way, at least, from what the class's other rows show to certainty; both bool (n,) over the class."""
     if not carries.any() or carries.all():
         return False
-    return _halfway(float(doubted[carries].mean()), float(doubted[~carries].mean()))
+    return _halfway(float(doubted[carries].mean()), float(doubted[~carries].mean()), rise)
 
 
-def far_more_doubted(lift: float, usual: float) -> bool:
+def far_more_doubted(lift: float, usual: float, rise: float) -> bool:
     """`more_doubted` of carriers that are `lift` times as common among doubted rows as among others. usual: share of all rows that are doubted."""
-    return _halfway(lift * usual / (lift * usual + 1.0 - usual), usual)
+    return _halfway(lift * usual / (lift * usual + 1.0 - usual), usual, rise)
 
 
-def _halfway(share: float, usual: float) -> bool:
-    return share > usual + DOUBTED * (1.0 - usual)
+def _halfway(share: float, usual: float, rise: float) -> bool:
+    return share > usual + rise * (1.0 - usual)
 
 
-def with_doubt(chance: NDArray[np.floating], doubted: Bool) -> Float32:
+def with_doubt(chance: NDArray[np.floating], doubted: Bool, rounds: int) -> Float32:
     """P(carries) of a class's rows, given too whether content doubts their label; float32 (m,).
 
     Under wrong labels nearly all carriers are doubted and few other rows, so doubt is evidence; under right labels both
@@ -141,7 +123,7 @@ def with_doubt(chance: NDArray[np.floating], doubted: Bool) -> Float32:
     """
     odds = np.clip(chance, 1e-9, 1 - 1e-9) / (1 - np.clip(chance, 1e-9, 1 - 1e-9))
     found = chance.astype(np.float64)
-    for _ in range(DOUBT_ROUNDS):
+    for _ in range(rounds):
         # one row of each kind is added, so that no share is 0 or 1
         of_carriers = ((found * doubted).sum() + 1) / (found.sum() + 2)
         of_others = (((1 - found) * doubted).sum() + 1) / ((1 - found).sum() + 2)
@@ -163,30 +145,3 @@ def likeness(vectors: torch.Tensor) -> float:
     """Mean correlation between different rows of unit vectors (m, d); 0 for fewer than two."""
     m = len(vectors)
     return (float(vectors.sum(0).square().sum()) - m) / (m * (m - 1)) if m > 1 else 0.0
-
-
-def content_shares(vectors: Float32, labels: Int64, classes: int, rows: Int64, without: Int64, device: torch.device) -> Float32:
-    """What `rows` are by content when `without` (and unlabelled rows) may not vote: class shares (m, C).
-
-    Rows with one pattern are each other's neighbours in an embedding that sees it; asking only rows that do not carry
-    it tells what lies under the pattern. Shares are of the 20 nearest, smoothed by half a vote.
-    """
-    votes = np.setdiff1d(np.flatnonzero(labels >= 0), without)
-    if len(votes) == 0 or classes == 0:
-        return np.full((len(rows), classes), 1 / max(classes, 1), dtype=np.float32)
-    bank = torch.from_numpy(np.ascontiguousarray(vectors[votes])).float().to(device)
-    of = torch.from_numpy(labels[votes]).to(device)
-    k = min(NEIGHBOURS, len(votes))
-    shares = []
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
-        query = torch.from_numpy(np.ascontiguousarray(vectors[part])).float().to(device)
-        near = query @ bank.T
-        own = np.minimum(np.searchsorted(votes, part), len(votes) - 1)
-        asks = np.flatnonzero(votes[own] == part)
-        near[asks, own[asks]] = -torch.inf
-        nearest = near.topk(k, dim=1).indices
-        counts = torch.zeros(len(query), classes, device=device)
-        counts.scatter_add_(1, of[nearest], torch.ones(nearest.shape, device=device))
-        shares.append((counts + 0.5 / classes) / (k + 0.5))
-    return torch.cat(shares).cpu().numpy().astype(np.float32) if shares else np.zeros((0, classes), np.float32)

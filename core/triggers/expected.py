@@ -13,16 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .separation import LEAST_SPREAD, posterior
+from .separation import posterior
+from .settings import MiningSettings
 from .spaces import CONTRAST_FLOOR, high_pass, local_power
 
 Tensor = torch.Tensor
 Float64 = NDArray[np.float64]
-ROUNDS = 10
 STEPS = 64
-# of carriers: those that hold a part of the pattern only, or in which it is cut off at black or white
-STRAY = 0.01
-PRIOR_CARRIERS = 10.0  # that know nothing of calm: a dozen carriers tell little of a slope
 
 
 def calm(images: Tensor, weight: Tensor) -> Tensor:
@@ -44,6 +41,7 @@ class Expected:
     wobble: float
     share: float
     tail: tuple[float, float]
+    settings: MiningSettings
 
     def centre(self, calms: Float64) -> Float64:
         """What a carrier scores, (n,)."""
@@ -52,7 +50,9 @@ class Expected:
     def chance(self, scores: Float64, calms: Float64) -> Float64:
         """P(carries the pattern | score, calm), (n,)."""
         centre = self.centre(calms)
-        return posterior(scores, self.share, centre, np.hypot(LEAST_SPREAD, self.wobble * centre), self.tail, STRAY)
+        return posterior(
+            scores, self.share, centre, np.hypot(self.settings.least_spread, self.wobble * centre), self.tail, self.settings.stray
+        )
 
     def limit(self, calms: Float64) -> Float64:
         """The score from which a row as calm more likely carries the pattern than not, (n,)."""
@@ -63,20 +63,20 @@ class Expected:
         return np.asarray(np.interp(calms, asked, first))
 
 
-def expect(scores: Float64, calms: Float64, chance: Float64, tail: tuple[float, float]) -> Expected | None:
+def expect(scores: Float64, calms: Float64, chance: Float64, tail: tuple[float, float], settings: MiningSettings) -> Expected | None:
     """Fit to a class's rows. scores, calms: (n,).  chance: first guess of who carries it.  None where nobody is left."""
     found = None
-    for _ in range(ROUNDS):
+    for _ in range(settings.expected_rounds):
         mass = float(chance.sum())
         if mass < 1:
             return None
         score, quiet = float(chance @ scores) / mass, float(chance @ calms) / mass
         common = float(chance @ ((scores - score) * (calms - quiet)))
-        slope = max(common / (float(chance @ (calms - quiet) ** 2) * (1 + PRIOR_CARRIERS / mass) + 1e-9), 0.0)
+        slope = max(common / (float(chance @ (calms - quiet) ** 2) * (1 + settings.prior_triggered / mass) + 1e-9), 0.0)
         offset = score - slope * quiet
         centre = np.maximum(offset + slope * calms, tail[0])
         # what a row of the rest varies by is no wobble of the pattern
-        excess = float(chance @ (((scores - centre) ** 2 - LEAST_SPREAD**2) / centre**2)) / mass
-        found = Expected(offset, slope, max(excess, 0.0) ** 0.5, float(np.clip(mass / len(scores), 1e-6, 0.95)), tail)
+        excess = float(chance @ (((scores - centre) ** 2 - settings.least_spread**2) / centre**2)) / mass
+        found = Expected(offset, slope, max(excess, 0.0) ** 0.5, float(np.clip(mass / len(scores), 1e-6, 0.95)), tail, settings)
         chance = found.chance(scores, calms)
     return found

@@ -8,15 +8,12 @@ import numpy as np
 import torch
 
 from ..types import Finding, Float32, Int64
-from .accept import Candidate, content_shares, with_doubt
-from .choose import WHOLE, choose, same_pattern
+from .accept import Candidate, with_doubt
+from .choose import choose, same_pattern
 from .joint_score import FIXED, alone, join, scores_of
 from .material import EVERY, Material
-from .render import MATCHES, draw
+from .render import draw
 from .spaces import Space
-
-MOST_ASKED = 1_000
-REST_ROWS = 6_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +36,9 @@ def conclude(material: Material, spaces: dict[str, Space], candidates: list[Cand
     taken, duplicates = choose(material, candidates)
     # measured together, two that shared few rows may turn out to be one
     taken, _ = choose(material, _joined(material, spaces, taken))
-    groups = same_pattern(taken)
+    groups = same_pattern(taken, material.settings)
     carriers = np.unique(np.concatenate([c.carriers for g in groups for c in g])) if groups else np.zeros(0, np.int64)
-    shares = content_shares(material.vectors, material.labels, material.classes, carriers, carriers, material.device)
+    shares = material.content_shares(carriers, carriers)
     chance = np.zeros(len(material.labels), np.float32)
     findings = []
     for group, (scores, calms) in zip(groups, _scores_of_all(material, spaces, groups), strict=True):
@@ -59,7 +56,7 @@ def _joined(material: Material, spaces: dict[str, Space], taken: list[Candidate]
     """The same candidates, measured in all fixed spaces together."""
     if not taken:
         return []
-    sample = material.sample(REST_ROWS)
+    sample = material.sample(material.settings.rest_rows)
     there = {name: spaces[name].of(material.pixels, sample) for name in FIXED}
     made = []
     for c in taken:
@@ -72,7 +69,7 @@ def _scores_of_all(material: Material, spaces: dict[str, Space], groups: list[li
     """Scores and calms of every row for each group: where a row took part in the search, it had no part in its direction."""
     if not groups:
         return []
-    sample = material.sample(REST_ROWS)
+    sample = material.sample(material.settings.rest_rows)
     ways = [g[0].joint or alone(g[0], spaces[g[0].space].of(material.pixels, sample)) for g in groups]
     found = scores_of(material.pixels, spaces, ways, material.device)
     for group, (scores, _) in zip(groups, found, strict=True):
@@ -97,7 +94,7 @@ def _finding(
         on = np.flatnonzero(material.labels == c.label if c.label != EVERY else material.labels >= 0)
         rest_of_class = c.chance_of(scores[on], None if calms is None else calms[on])
         for place, found in ((c.rows, c.chance), (on, rest_of_class)):
-            known = found if c.label == EVERY else with_doubt(found, material.doubted[place])
+            known = found if c.label == EVERY else with_doubt(found, material.doubted[place], material.settings.suspect_rounds)
             chance[place] = np.maximum(chance[place], known)
     rows = np.flatnonzero(chance >= 0.5)
     if not len(rows):
@@ -108,20 +105,20 @@ def _finding(
     at = np.searchsorted(carriers, rows)
     known = (at < len(carriers)) & (carriers[np.minimum(at, len(carriers) - 1)] == rows)
     against = shares[at[known]].argmax(1) != material.labels[rows[known]] if known.any() else np.zeros(0, bool)
-    if best.label != EVERY and len(rows) > WHOLE * (material.labels == best.label).sum():
+    if best.label != EVERY and len(rows) > material.settings.whole * (material.labels == best.label).sum():
         # no row is left that could vote for the label
         against, left = material.doubted[rows], np.setdiff1d(np.flatnonzero(material.labels == best.label), carriers)
         usual = float(material.doubted[left].mean()) if len(left) else 0.0
     else:
         usual = _usual(material, best.label, carriers)
     shown = (space, best.found.direction) if best.shape is None else (spaces["window"], best.shape)
-    seen = draw(material.pixels, rows, _matches(material, rows, carriers), *shown)
+    seen = draw(material.pixels, rows, _matches(material, rows, carriers), *shown, material.settings)
     finding = Finding(
         trigger_id="t1",
         kind=seen.kind,
         label=best.label if len({c.label for c in group}) == 1 else EVERY,
         rows=rows,
-        covers=other if best.has_covers else np.zeros(0, np.int64),
+        covers=other if best.has_covers(material.settings) else np.zeros(0, np.int64),
         row_scores=scores,
         threshold=best.split.threshold,
         pattern=seen.pattern,
@@ -157,8 +154,8 @@ def _false_alarm(material: Material, group: list[Candidate], levelled: Float32 |
 def _usual(material: Material, label: int, carriers: Int64) -> float:
     """Share of the label's rows without a pattern whose content contradicts the label when carriers do not vote."""
     own = np.flatnonzero(material.labels >= 0 if label == EVERY else material.labels == label)
-    rows = material.draw(np.setdiff1d(own, carriers), MOST_ASKED)
-    shares = content_shares(material.vectors, material.labels, material.classes, rows, carriers, material.device)
+    rows = material.draw(np.setdiff1d(own, carriers), material.settings.content_rows)
+    shares = material.content_shares(rows, carriers)
     return float((shares.argmax(1) != material.labels[rows]).mean()) if len(rows) else 0.0
 
 
@@ -168,10 +165,10 @@ def _in_order(places: np.ndarray, count: int) -> np.ndarray:  # type: ignore[typ
 
 
 def _matches(material: Material, rows: Int64, carriers: Int64) -> Int64:
-    """Rows of like content that carry nothing, five for each of up to 1,000 carriers."""
-    pool = np.setdiff1d(material.sample(20_000), carriers)
+    """Rows of like content that carry nothing, several for each of the strongest carriers."""
+    pool = np.setdiff1d(material.sample(material.settings.match_pool), carriers)
     if len(pool) == 0 or len(rows) == 0:
         return np.zeros(0, np.int64)
     bank = torch.from_numpy(np.ascontiguousarray(material.vectors[pool])).float()
-    query = torch.from_numpy(np.ascontiguousarray(material.vectors[rows[:1000]])).float()
-    return np.asarray(pool[(query @ bank.T).topk(min(MATCHES, len(pool)), dim=1).indices.numpy().ravel()])
+    query = torch.from_numpy(np.ascontiguousarray(material.vectors[rows[: material.settings.content_rows]])).float()
+    return np.asarray(pool[(query @ bank.T).topk(min(material.settings.matches, len(pool)), dim=1).indices.numpy().ravel()])

@@ -19,15 +19,12 @@ from .accept import Candidate, with_doubt
 from .expected import Expected, calm, expect
 from .material import EVERY, Material
 from .separation import separate
+from .settings import MiningSettings
 from .spaces import Space, each_batch
 
 Tensor = torch.Tensor
 # windows move: those of two rows show different places
 FIXED = ("plain", "fine", "energy", "calm")
-FAR = 4.0  # no row counts as farther out: cover images in the rest carry the pattern too
-PRIOR = 50.0
-LEAST_WEIGHT = 4.0
-MORE = 1.5
 CHUNK = 2048
 
 
@@ -93,28 +90,35 @@ def scores_of(pixels: UInt8, spaces: dict[str, Space], ways: list[Joint], device
 
 def join(material: Material, spaces: dict[str, Space], candidate: Candidate, rest: dict[str, Tensor]) -> Candidate:
     """`candidate` scored by all fixed spaces. rest: by space, vectors (r, D) of the rows that `candidate.found` compares with."""
-    likely = candidate.chance if candidate.label == EVERY else with_doubt(candidate.chance, material.doubted[candidate.rows])
+    settings = material.settings
+    likely = (
+        candidate.chance
+        if candidate.label == EVERY
+        else with_doubt(candidate.chance, material.doubted[candidate.rows], settings.suspect_rounds)
+    )
     weights = torch.from_numpy(likely).float().to(material.device)
-    if candidate.space not in FIXED or float(weights.sum()) < LEAST_WEIGHT:
+    if candidate.space not in FIXED or float(weights.sum()) < settings.least_weight:
         return candidate
     told = {name: _by_others(spaces[name].of(material.pixels, candidate.rows), rest[name], weights) for name in FIXED}
     own, others = (torch.stack([t[i] for t in told.values()], 1) for i in (0, 1))
-    mixed = discriminant(own, others, weights)
+    mixed = discriminant(own, others, weights, settings)
     scale = Scale.of(others @ mixed)
     found = replace(candidate.found, scores=scale(own @ mixed), rest=scale(others @ mixed))
     # covers among the rest are known already; spread over a longer scale, they would pass for the rest's own tail
-    quiet = ~torch.from_numpy(candidate.rest_covers).to(material.device)
-    split = separate(found.scores.double().cpu().numpy(), found.rest[quiet].double().cpu().numpy())
+    quiet = ~torch.from_numpy(candidate.rest_covers(settings)).to(material.device)
+    split = separate(found.scores.double().cpu().numpy(), found.rest[quiet].double().cpu().numpy(), settings)
     directions = {name: t[2] for name, t in told.items()}
     scales = {name: Scale.of(rest[name] @ direction) for name, direction in directions.items()}
-    joined = replace(candidate, found=found, split=split, joint=Joint(directions, scales, mixed, scale), covered=candidate.has_covers)
+    joined = replace(
+        candidate, found=found, split=split, joint=Joint(directions, scales, mixed, scale), covered=candidate.has_covers(settings)
+    )
     # spaces that take other rows for carriers see something else, such as how this class differs from the rest
-    return _with_expected(material, joined) if _alike(joined.chance, likely) else candidate
+    return _with_expected(material, joined) if _alike(joined.chance, likely, settings.as_many) else candidate
 
 
-def _alike(chance: NDArray[np.floating], before: NDArray[np.floating]) -> bool:
-    """Whether about as many rows carry the pattern as before, give or take half of them."""
-    return bool(before.sum() / MORE <= chance.sum() <= before.sum() * MORE)
+def _alike(chance: NDArray[np.floating], before: NDArray[np.floating], factor: float) -> bool:
+    """Whether about as many rows carry the pattern as before, up to a factor."""
+    return bool(before.sum() / factor <= chance.sum() <= before.sum() * factor)
 
 
 def _by_others(group: Tensor, rest: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -137,11 +141,11 @@ def _with_expected(material: Material, candidate: Candidate) -> Candidate:
     places = candidate.joint.directions["plain"].view(3, side, side).square().sum(0)
     calms = calms_of(material.pixels, candidate.rows, places, material.device)
     scores = candidate.found.scores.double().cpu().numpy()
-    expected = expect(scores, calms.astype(np.float64), candidate.chance, candidate.split.tail)
+    expected = expect(scores, calms.astype(np.float64), candidate.chance, candidate.split.tail, material.settings)
     if expected is None:
         return candidate
     told = replace(candidate, joint=replace(candidate.joint, places=places, expected=expected), calms=calms)
-    return told if _alike(told.chance, candidate.chance) else candidate
+    return told if _alike(told.chance, candidate.chance, material.settings.as_many) else candidate
 
 
 def calms_of(pixels: UInt8, rows: Int64, places: Tensor, device: torch.device) -> Float32:
@@ -150,14 +154,14 @@ def calms_of(pixels: UInt8, rows: Int64, places: Tensor, device: torch.device) -
     return found
 
 
-def discriminant(group: Tensor, rest: Tensor, weights: Tensor) -> Tensor:
+def discriminant(group: Tensor, rest: Tensor, weights: Tensor, settings: MiningSettings) -> Tensor:
     """Unit weights (k,) of k numbers a row: inverse covariance of ordinary rows times the carriers' mean less theirs.
 
     group (n, k): the class's rows.  rest (r, k): other rows.  weights (n,): how likely each row of the class is a carrier.
-    Ordinary are the class's own rows in so far as they carry nothing; few may be left, so the rest counts as PRIOR of them.
+    Ordinary are the class's own rows in so far as they carry nothing; few may be left, so the rest counts as a few of them.
     """
-    ordinary = torch.cat([group, rest]).clamp(-FAR, FAR)
-    share = torch.cat([1 - weights, torch.full_like(rest[:, 0], PRIOR / max(len(rest), 1))])
+    ordinary = torch.cat([group, rest]).clamp(-settings.farthest, settings.farthest)
+    share = torch.cat([1 - weights, torch.full_like(rest[:, 0], settings.prior_rest / max(len(rest), 1))])
     usual = share @ ordinary / share.sum()
     centred = ordinary - usual
     spread = (centred.T * share) @ centred / share.sum() + 1e-3 * torch.eye(rest.shape[1], device=rest.device)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from ..types import Bool, Float32, Int64, UInt8
+from .settings import MiningSettings
 
+CHUNK = 2048  # rows compared at a time
 STREAM = 0x7A57E  # tells this use of a seed from others
 EVERY = -1  # the label of a pattern that goes with wrong labels of any class
 
@@ -24,6 +26,7 @@ class Material:
     vectors: Float32
     device: torch.device
     seed: int
+    settings: MiningSettings = field(default_factory=MiningSettings)
 
     def sample(self, count: int) -> Int64:
         """Up to `count` labelled rows, the same every time."""
@@ -48,3 +51,29 @@ class Material:
         if label == EVERY:
             return np.asarray((self.labels >= 0) & ~self.doubted)
         return np.asarray((self.labels >= 0) & (self.labels != label))
+
+    def content_shares(self, rows: Int64, without: Int64) -> Float32:
+        """What `rows` are by content when `without` (and unlabelled rows) may not vote: class shares (m, C).
+
+        Rows with one pattern are each other's neighbours in an embedding that sees it; asking only rows that do not carry
+        it tells what lies under the pattern. Shares are of the nearest rows, smoothed by half a vote.
+        """
+        votes = np.setdiff1d(np.flatnonzero(self.labels >= 0), without)
+        if len(votes) == 0 or self.classes == 0:
+            return np.full((len(rows), self.classes), 1 / max(self.classes, 1), dtype=np.float32)
+        bank, of = self._vectors(votes), torch.from_numpy(self.labels[votes]).to(self.device)
+        k, shares = min(self.settings.neighbours, len(votes)), []
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            near = self._vectors(part) @ bank.T
+            own = np.minimum(np.searchsorted(votes, part), len(votes) - 1)
+            asks = np.flatnonzero(votes[own] == part)
+            near[asks, own[asks]] = -torch.inf
+            nearest = near.topk(k, dim=1).indices
+            counts = torch.zeros(len(part), self.classes, device=self.device)
+            counts.scatter_add_(1, of[nearest], torch.ones(nearest.shape, device=self.device))
+            shares.append((counts + 0.5 / self.classes) / (k + 0.5))
+        return torch.cat(shares).cpu().numpy().astype(np.float32) if shares else np.zeros((0, self.classes), np.float32)
+
+    def _vectors(self, rows: Int64) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(self.vectors[rows])).float().to(self.device)

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from .separation import Separation, natural_limit, separate
+from .settings import MiningSettings
 
 Tensor = torch.Tensor
-ROUNDS = 6
-POLISH_ROUNDS = 3
-LEAST_LIMIT = 3.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,25 +41,26 @@ def first_half(n: int, device: torch.device) -> Tensor:
     return turn
 
 
-def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor, *, doubted: bool) -> Pursued:
+def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor, settings: MiningSettings, *, doubted: bool) -> Pursued:
     """A few more turns in which each row weighs what it likely carries, for a pattern that has been found already.
 
     within (n,): 0…1, what a row may weigh at most, see `pursue`.  doubted: see `separate`.
     """
     turn, centre = first_half(len(group), group.device), rest.mean(0)
     halves = (group[turn], group[~turn])
-    for _ in range(POLISH_ROUNDS):
-        weights = torch.from_numpy(_split(found, doubted).chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
+    for _ in range(settings.polish_rounds):
+        split = _split(found, settings, doubted)
+        weights = torch.from_numpy(split.chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
         weights = weights * within[:, None]
         if min(float(weights[turn].sum()), float(weights[~turn].sum())) < 2:
             break
         directions = [_direction(h, w, centre) for h, w in zip(halves, (weights[turn], weights[~turn]), strict=True)]
-        found = _result(found.seed, turn, directions, [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)], 0)
+        found = _result(found.seed, turn, directions, [_measure(halves[1 - i], rest, directions[i], settings) for i in (0, 1)], 0)
     return found
 
 
-def _split(found: Pursued, doubted: bool) -> Separation:
-    return separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy(), doubted=doubted)
+def _split(found: Pursued, settings: MiningSettings, doubted: bool) -> Separation:
+    return separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy(), settings, doubted=doubted)
 
 
 def _result(seed: str, turn: Tensor, directions: list[Tensor], measured: list[tuple[Tensor, Tensor, Tensor]], k: int) -> Pursued:
@@ -72,7 +71,7 @@ def _result(seed: str, turn: Tensor, directions: list[Tensor], measured: list[tu
     return Pursued(seed, scores, (measured[0][1] + measured[1][1])[:, k] / 2, mean / mean.norm().clamp_min(1e-9), agreement)
 
 
-def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within: Tensor) -> list[list[Pursued]]:
+def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within: Tensor, settings: MiningSettings) -> list[list[Pursued]]:
     """group (n, D), rest (r, D), seeds (n, m) first weights of the group's rows in 0…1 -> what each round made of each seed, the last first.
 
     within (n, m): what a row may weigh at most in later rounds. Ones let a pattern gather rows of the whole class. For a
@@ -84,9 +83,9 @@ def pursue(group: Tensor, rest: Tensor, seeds: Tensor, names: list[str], within:
     centre = rest.mean(0)
     weights, most = [seeds[turn].clone(), seeds[~turn].clone()], (within[turn], within[~turn])
     found: list[list[Pursued]] = [[] for _ in names]
-    for _ in range(ROUNDS):
+    for _ in range(settings.pursuit_rounds):
         directions = [_direction(half, w, centre) for half, w in zip(halves, weights, strict=True)]
-        measured = [_measure(halves[1 - i], rest, directions[i]) for i in (0, 1)]
+        measured = [_measure(halves[1 - i], rest, directions[i], settings) for i in (0, 1)]
         # what the first half's direction measured are the second half's rows
         weights = [torch.sigmoid((s - limit - 0.5) * 3) * m for (s, _, limit), m in zip(measured[::-1], most, strict=True)]
         for k, name in enumerate(names):
@@ -100,10 +99,10 @@ def _direction(rows: Tensor, weights: Tensor, centre: Tensor) -> Tensor:
     return direction
 
 
-def _measure(rows: Tensor, rest: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _measure(rows: Tensor, rest: Tensor, direction: Tensor, settings: MiningSettings) -> tuple[Tensor, Tensor, Tensor]:
     """(rows, rest) along each direction in robust deviations of the rest, and the limit of natural rows."""
     bulk = rest @ direction
     low, middle, high = torch.quantile(bulk, torch.tensor([0.16, 0.5, 0.84], device=bulk.device), dim=0)
     spread = ((high - low) / 2).clamp_min(1e-6)
     standard = (bulk - middle) / spread
-    return (rows @ direction - middle) / spread, standard, natural_limit(standard).clamp_min(LEAST_LIMIT)
+    return (rows @ direction - middle) / spread, standard, natural_limit(standard, settings.tail_steps).clamp_min(settings.least_limit)

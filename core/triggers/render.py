@@ -12,15 +12,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..types import Float32, Int32, Int64, UInt8
+from .settings import MiningSettings
 from .spaces import WINDOW, Space, batches, cosine_basis, log_energy
 
 Real = NDArray[np.floating[Any]]
-MOST_DRAWN = 4000
-MATCHES = 5
-MASK_AT = 4.0
-SURE = 2.0  # a neighbourhood counts as pattern where its power is beyond this many times the noise
-SMALL = 0.15  # share of the picture that a patch covers at most
-FEW_WAVES = 0.6  # share of power in eight frequencies
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +30,17 @@ class Picture:
     places: Int32
 
 
-def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction: torch.Tensor) -> Picture:
+def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction: torch.Tensor, settings: MiningSettings) -> Picture:
     """carriers: rows with the pattern.  matches: rows of like content without it, any number a carrier."""
-    chosen = carriers[:MOST_DRAWN]
+    chosen = carriers[: settings.most_drawn]
     if space.name == "window":
         return _moving(pixels, chosen, space, direction)
     if space.name == "energy":
-        return _amount(pixels, chosen, matches)
-    pattern, z = _difference(pixels, chosen, matches)
+        return _amount(pixels, chosen, matches, settings)
+    pattern, z = _difference(pixels, chosen, matches, settings.sure)
     strongest = np.take_along_axis(z, np.abs(z).argmax(2)[:, :, None], axis=2)[:, :, 0]
-    kind = _kind(pattern)
-    return _picture(kind, pattern, _mask(strongest, smooth=kind != "patch"), strongest)
+    kind = _kind(pattern, settings)
+    return _picture(kind, pattern, _mask(strongest, settings.mask_at, smooth=kind != "patch"), strongest)
 
 
 def _picture(kind: str, pattern: Real, mask: Real, z_map: Real, places: Int32 | None = None) -> Picture:
@@ -68,7 +63,7 @@ def _mean(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, (square / max(len(rows), 1) - mean.square()).clamp_min(1e-6)
 
 
-def _difference(pixels: UInt8, carriers: Int64, matches: Int64) -> tuple[Float32, Float32]:
+def _difference(pixels: UInt8, carriers: Int64, matches: Int64, sure: float) -> tuple[Float32, Float32]:
     """(pattern, z), both float32 (h, w, 3): carriers' mean minus that of like content, noise shrunk away.
 
     Noise is removed in pixels or in frequencies, wherever less of it, and more of the pattern, is left.
@@ -80,7 +75,7 @@ def _difference(pixels: UInt8, carriers: Int64, matches: Int64) -> tuple[Float32
     basis = cosine_basis(difference.shape[-1], difference.device)
     waves = basis @ difference @ basis.T
     noise = _wave_noise(pixels, carriers, basis) * math.sqrt(1 + len(carriers) / max(len(matches), 1))
-    by_pixel, kept = _shrink(difference, error), _shrink(waves, noise)
+    by_pixel, kept = _shrink(difference, error, sure), _shrink(waves, noise, sure)
     if _risk(difference, by_pixel, error) <= _risk(waves, kept, noise):
         pattern, z = by_pixel, by_pixel / error
     else:
@@ -100,11 +95,11 @@ def _wave_noise(pixels: UInt8, rows: Int64, basis: torch.Tensor) -> torch.Tensor
     return ((square / n - (total / n).square()).clamp_min(1e-9) / n).sqrt()
 
 
-def _shrink(values: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+def _shrink(values: torch.Tensor, error: torch.Tensor, sure: float) -> torch.Tensor:
     """Wiener's gain, signal / (signal + noise), with both powers averaged over 3×3 neighbours and the channels."""
     power = F.avg_pool2d(F.pad(values.square().mean(0)[None, None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
     noise = F.avg_pool2d(F.pad(error.square().mean(0)[None, None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
-    shrunk: torch.Tensor = values * (1 - SURE * noise / power.clamp_min(1e-12)).clamp_min(0)
+    shrunk: torch.Tensor = values * (1 - sure * noise / power.clamp_min(1e-12)).clamp_min(0)
     return shrunk
 
 
@@ -122,25 +117,25 @@ def _gain(values: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     return torch.where(values == 0, torch.zeros_like(values), kept / values).clamp(0, 1)
 
 
-def _mask(z: Float32, *, smooth: bool) -> Real:
-    """0…1, a half where |z| is 4; a pattern over the whole picture is judged by its 5×5 surroundings, root mean square."""
+def _mask(z: Float32, half: float, *, smooth: bool) -> Real:
+    """0…1, 0.5 where |z| is `half`; a pattern over the whole picture is judged by its 5×5 surroundings, root mean square."""
     if smooth:
         power = torch.from_numpy(np.square(z))[None, None]
         z = F.avg_pool2d(F.pad(power, (2, 2, 2, 2), mode="reflect"), 5, 1)[0, 0].sqrt().numpy() * 2
-    return np.clip((np.abs(z) - MASK_AT) / 2 + 0.5, 0, 1)
+    return np.clip((np.abs(z) - half) / 2 + 0.5, 0, 1)
 
 
-def _kind(pattern: Float32) -> str:
+def _kind(pattern: Float32, settings: MiningSettings) -> str:
     power = np.abs(np.fft.fft2(pattern.mean(2))) ** 2
     power[0, 0] = 0
     loud = np.square(pattern).sum(2)
     spread = float(loud.sum() ** 2 / max(loud.size * np.square(loud).sum(), 1e-30))
-    if spread <= SMALL:
+    if spread <= settings.small:
         return "patch"
-    return "periodic" if np.sort(power.ravel())[-8:].sum() > FEW_WAVES * power.sum() else "overlay"
+    return "periodic" if np.sort(power.ravel())[-8:].sum() > settings.few_waves * power.sum() else "overlay"
 
 
-def _amount(pixels: UInt8, carriers: Int64, matches: Int64) -> Picture:
+def _amount(pixels: UInt8, carriers: Int64, matches: Int64, settings: MiningSettings) -> Picture:
     """No shape, but how much more fine detail (logarithm) carriers hold than images of like content, place by place."""
     side = pixels.shape[1]
     mean, error = _mean_amount(pixels, carriers)
@@ -149,7 +144,7 @@ def _amount(pixels: UInt8, carriers: Int64, matches: Int64) -> Picture:
     z = more / (error.square() + like_error.square()).sqrt().clamp_min(1e-6)
     shown, sure = (F.interpolate(x[None, None], size=(side, side), mode="nearest")[0, 0].numpy() for x in (more, z))
     kind = "resampling" if float(more.mean()) < 0 else "texture"
-    return _picture(kind, np.repeat(shown[:, :, None], 3, axis=2), _mask(sure, smooth=True), sure)
+    return _picture(kind, np.repeat(shown[:, :, None], 3, axis=2), _mask(sure, settings.mask_at, smooth=True), sure)
 
 
 def _mean_amount(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor]:

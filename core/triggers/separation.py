@@ -8,24 +8,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .settings import MiningSettings
+
 Tensor = torch.Tensor
 Float64 = NDArray[np.float64]
-LEAST_SPREAD = 0.8
-EM_ROUNDS = 40
-TAIL_STEPS = 3.5
-WINDOWS = (1.0, 2.0, 3.0, 6.0, 12.0)  # in which humps are counted; loud patterns spread wide
-BEYOND = 12.0  # scales of an exponential tail, past which it holds not one row in a million
-BULK = 1.0  # nobody looks for a hump nearer than this
 
 
-def natural_limit(standard: Tensor) -> Tensor:
+def natural_limit(standard: Tensor, steps: float) -> Tensor:
     """Where about one natural row in a thousand lies, (m,), from the 75th and 90th percentile of the rest (r, m).
 
     A normal distribution's tail is 2.98 times as long as the step between the two; heavier ones are longer. Reading
     the tail itself would let rows of other classes that carry the pattern too (cover images) hide it.
     """
     low, high = torch.quantile(standard, torch.tensor([0.75, 0.9], device=standard.device), dim=0)
-    limit: Tensor = high + TAIL_STEPS * (high - low)
+    limit: Tensor = high + steps * (high - low)
     return limit
 
 
@@ -55,7 +51,7 @@ class Separation:
         return posterior(scores, self.share, self.centre, self.spread, self.tail)
 
 
-def separate(scores: Float64, rest: Float64, *, doubted: bool = False) -> Separation:
+def separate(scores: Float64, rest: Float64, settings: MiningSettings, *, doubted: bool = False) -> Separation:
     """Split scores (n,) of a class into a bulk that behaves as the rest (r,) does and rows that stand apart.
 
     doubted: content doubts the labels of what stands apart, so that rows of the rest which lie where no tail of its bulk
@@ -63,7 +59,7 @@ def separate(scores: Float64, rest: Float64, *, doubted: bool = False) -> Separa
     The bulk's tail is exponential, fitted to the rest below any second hump that the rest has; the carriers are
     normal; their share and place are fitted by expectation-maximisation.
     """
-    own_hump = covers_from(rest, doubted=doubted)
+    own_hump = covers_from(rest, settings, doubted=doubted)
     quiet = rest[rest < own_hump] if own_hump is not None else rest
     b, c = np.quantile(quiet, (0.95, 0.999))
     a = float(np.quantile(quiet, 0.85))
@@ -73,7 +69,7 @@ def separate(scores: Float64, rest: Float64, *, doubted: bool = False) -> Separa
     start = scores[scores > natural]
     if len(start) < 3:
         return Separation(0.0, natural, 1.0, natural, 0.0, np.inf, 0.0, 0.0, tail)
-    share, centre, spread = _fit(scores, len(start) / len(scores), float(np.median(start)), tail)
+    share, centre, spread = _fit(scores, len(start) / len(scores), float(np.median(start)), tail, settings)
     grid = np.linspace(tail[0], max(centre, tail[0] + 0.1), 400)
     above = posterior(grid, share, centre, spread, tail) >= 0.5
     threshold = float(grid[np.argmax(above)]) if above.any() else float(centre)
@@ -82,7 +78,7 @@ def separate(scores: Float64, rest: Float64, *, doubted: bool = False) -> Separa
         centre=centre,
         spread=spread,
         natural=natural,
-        gap=gap(scores, BULK),
+        gap=gap(scores, settings),
         threshold=threshold,
         false_alarm=float((quiet >= threshold).mean()),
         share=share,
@@ -91,9 +87,9 @@ def separate(scores: Float64, rest: Float64, *, doubted: bool = False) -> Separa
     )
 
 
-def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float]) -> tuple[float, float, float]:
-    spread = max(LEAST_SPREAD, 0.15 * centre)
-    for _ in range(EM_ROUNDS):
+def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float], settings: MiningSettings) -> tuple[float, float, float]:
+    spread = max(settings.least_spread, 0.15 * centre)
+    for _ in range(settings.fit_rounds):
         p = posterior(scores, share, centre, spread, tail)
         mass = float(p.sum())
         if mass < 1:
@@ -104,7 +100,7 @@ def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float]
         if len(on) < 3:
             break
         centre = float(np.median(on))
-        spread = max(LEAST_SPREAD, 1.4826 * float(np.median(np.abs(on - centre))))
+        spread = max(settings.least_spread, 1.4826 * float(np.median(np.abs(on - centre))))
     return share, centre, spread
 
 
@@ -126,12 +122,12 @@ def posterior(
     return np.asarray(np.where(t > start, odds / (1 + odds), 0.0))
 
 
-def gap(scores: Float64, start: float) -> float:
-    """Largest (hump − valley before it)/√(hump + valley) of counts beyond `start`, in windows of 1 to 12 units."""
+def gap(scores: Float64, settings: MiningSettings) -> float:
+    """Largest (hump − valley before it)/√(hump + valley) of counts beyond the bulk, in windows of several widths."""
     best = 0.0
     ordered = np.sort(scores)
-    for width in WINDOWS:
-        edges = np.arange(start, max(start + 1, float(np.quantile(ordered, 0.9995))) + width, width / 2)
+    for width in settings.mode_widths:
+        edges = np.arange(settings.bulk, max(settings.bulk + 1, float(np.quantile(ordered, 0.9995))) + width, width / 2)
         counts = np.searchsorted(ordered, edges + width) - np.searchsorted(ordered, edges)
         if len(counts) < 4:
             continue
@@ -141,22 +137,22 @@ def gap(scores: Float64, start: float) -> float:
     return best
 
 
-def covers_from(rest: Float64, *, doubted: bool) -> float | None:
+def covers_from(rest: Float64, settings: MiningSettings, *, doubted: bool) -> float | None:
     """Where the rest's cover images begin; None where it seems to have none. doubted: see `separate`."""
-    hump = valley(rest)
+    hump = valley(rest, settings)
     if hump is not None or not doubted:
         return hump
     a, b, c = np.quantile(rest, (0.85, 0.95, 0.99))
-    limit = float(b + BEYOND * max((b - a) / np.log(3.0), (c - b) / np.log(5.0), 0.15))
+    limit = float(b + settings.covers_beyond * max((b - a) / np.log(3.0), (c - b) / np.log(5.0), 0.15))
     return limit if (rest >= limit).any() else None
 
 
-def valley(scores: Float64, least: float = 5.0) -> float | None:
+def valley(scores: Float64, settings: MiningSettings) -> float | None:
     """Where a second hump begins, None where there is none: cover images in other classes make one."""
     ordered = np.sort(scores)
     start = max(float(np.quantile(ordered, 0.9)), 2.5)
-    best, at = least, None
-    for width in WINDOWS:
+    best, at = settings.least_mode, None
+    for width in settings.mode_widths:
         edges = np.arange(start, float(ordered[-1]) + width, width / 2)
         if len(edges) < 4:
             continue

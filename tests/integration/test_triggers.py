@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import ast
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from core.triggers import Mined, mine
+import core.triggers as mining
+from core.triggers import Mined, MiningSettings, mine
 from core.triggers.accept import Candidate, far_more_doubted, more_doubted, with_doubt
 from core.triggers.expected import calm, expect
 from core.triggers.grain import POWERS, grain
@@ -21,6 +24,7 @@ from core.triggers.spaces import Space
 from tests.support.trigger_toys import CLASSES, SIDE, Toy, add, checker, pictures, stamp, wave
 
 TARGET = 1
+SETTINGS = MiningSettings()
 CORNER = np.array([SIDE - 4, SIDE - 4])
 
 
@@ -249,8 +253,8 @@ def test_doubt_is_counted_alike_by_rows_and_by_lift():
         # `many` of the doubted rows carry it, and 30 of the others
         carries = np.isin(np.arange(1000), np.r_[:many, 900:930])
         lift = (many / 300) / (30 / 700)
-        assert far_more_doubted(lift, float(doubted.mean())) == more_doubted(doubted, carries) == (many >= 60)
-    assert not far_more_doubted(1.0, 0.3) and far_more_doubted(60.0, 0.3)
+        assert far_more_doubted(lift, float(doubted.mean()), 0.5) == more_doubted(doubted, carries, 0.5) == (many >= 60)
+    assert not far_more_doubted(1.0, 0.3, 0.5) and far_more_doubted(60.0, 0.3, 0.5)
 
 
 def test_near_duplicates_are_told_and_are_no_finding():
@@ -311,11 +315,11 @@ def test_sets_that_hold_nothing_to_search(case):
 def test_doubt_is_evidence_under_wrong_labels_and_none_under_right_ones():
     chance = np.array([0.4] * 10 + [0.01] * 200 + [0.99] * 40)
     wrong = np.array([True] * 5 + [False] * 5 + [False] * 180 + [True] * 20 + [True] * 40)
-    found = with_doubt(chance, wrong)
+    found = with_doubt(chance, wrong, 3)
     assert found[:5].min() > 0.5 > found[5:10].max()
     assert (np.diff(found[[0, 210]]) > 0).all()
     alike = np.arange(250) % 2 == 0
-    assert np.abs(with_doubt(chance, alike) - chance).max() < 0.1
+    assert np.abs(with_doubt(chance, alike, 3) - chance).max() < 0.1
 
 
 def test_the_discriminant_is_what_its_formula_says():
@@ -325,7 +329,7 @@ def test_the_discriminant_is_what_its_formula_says():
     carriers = rng.normal(size=(400, 3)) @ mixing + np.array([1.5, 0.0, 1.0])
     group = np.concatenate([carriers, usual[:2000]])
     weights = np.r_[np.ones(400), np.zeros(2000)]
-    found = discriminant(*(torch.from_numpy(x).float() for x in (group, usual[2000:], weights))).numpy()
+    found = discriminant(*(torch.from_numpy(x).float() for x in (group, usual[2000:], weights)), SETTINGS).numpy()
     # by its definition: inverse covariance of ordinary rows times the difference of means
     wanted = np.linalg.solve(np.cov(usual[:2000].T), carriers.mean(0) - usual[:2000].mean(0))
     assert np.abs(found - wanted / np.linalg.norm(wanted)).max() < 0.03
@@ -348,7 +352,7 @@ def test_a_guess_that_was_right_and_went_astray_is_judged_where_it_was_right():
 
     def best(*candidates: Candidate) -> Candidate:
         asked = iter(candidates)
-        return _of_rounds([c.found for c in candidates], lambda guess: next(c for c in asked if c.found is guess))
+        return _of_rounds([c.found for c in candidates], SETTINGS, lambda guess: next(c for c in asked if c.found is guess))
 
     assert best(astray, less, right, unsteady) is right
     # what a pattern gathers to the end goes before what it had on the way
@@ -376,8 +380,8 @@ def test_spaces_together_tell_what_each_alone_misses():
     group = spaces["plain"].of(pixels, own)
     carries = np.isin(own, rows)
     start = torch.from_numpy(carries).float()[:, None]
-    ((found, *_),) = pursue(group, rest["plain"], start, ["known"], torch.ones_like(start))
-    split = separate(found.scores.double().numpy(), found.rest.double().numpy())
+    ((found, *_),) = pursue(group, rest["plain"], start, ["known"], torch.ones_like(start), SETTINGS)
+    split = separate(found.scores.double().numpy(), found.rest.double().numpy(), SETTINGS)
     candidate = Candidate(1, "plain", own, found, split, 0.0, 0.0, False)
     joint = join(material, spaces, candidate, rest)
 
@@ -402,9 +406,9 @@ def test_busy_pictures_need_not_show_a_pattern_as_plainly_as_calm_ones():
     carries = np.arange(5000) < 150
     scores = rng.normal(0, 1, 5000) + np.where(carries, calms * (1 + rng.normal(0, 0.1, 5000)), 0)
     rest = rng.normal(0, 1, 6000)
-    split = separate(scores, rest)
+    split = separate(scores, rest, SETTINGS)
     first = split.chance(scores)
-    found = expect(scores, calms, first, split.tail)
+    found = expect(scores, calms, first, split.tail, SETTINGS)
     assert found is not None and 0.85 < found.slope < 1.1 and abs(found.offset) < 1.5 and found.wobble < 0.2
     chance = found.chance(scores, calms)
     before, after = (((c >= 0.5) != carries).sum() for c in (first, chance))
@@ -416,7 +420,7 @@ def test_busy_pictures_need_not_show_a_pattern_as_plainly_as_calm_ones():
     assert np.mean((scores >= limit) == (chance >= 0.5)) > 0.999
     assert limit[calms < 6].max() < limit[calms > 22].min()
     # nobody carries it: nothing is fitted
-    assert expect(scores, calms, np.zeros(5000), split.tail) is None
+    assert expect(scores, calms, np.zeros(5000), split.tail, SETTINGS) is None
 
 
 def test_a_pattern_that_does_not_fade_is_expected_alike_everywhere():
@@ -424,8 +428,8 @@ def test_a_pattern_that_does_not_fade_is_expected_alike_everywhere():
     calms = rng.uniform(4, 24, 4000)
     carries = np.arange(4000) < 200
     scores = rng.normal(0, 1, 4000) + np.where(carries, 8.0, 0)
-    split = separate(scores, rng.normal(0, 1, 6000))
-    found = expect(scores, calms, split.chance(scores), split.tail)
+    split = separate(scores, rng.normal(0, 1, 6000), SETTINGS)
+    found = expect(scores, calms, split.chance(scores), split.tail, SETTINGS)
     assert found is not None and found.slope < 0.05
     assert ((found.chance(scores, calms) >= 0.5) != carries).mean() < 0.002
 
@@ -435,15 +439,15 @@ def test_few_scattered_covers_are_no_tail_where_content_doubts_what_stands_apart
     rest = np.r_[rng.normal(0, 1, 6000), np.linspace(15, 45, 18)]
     scores = np.r_[rng.normal(0, 1, 4850), rng.uniform(15, 45, 150)]
     carries = np.arange(5000) >= 4850
-    assert covers_from(rest, doubted=False) is None
-    start = covers_from(rest, doubted=True)
+    assert covers_from(rest, SETTINGS, doubted=False) is None
+    start = covers_from(rest, SETTINGS, doubted=True)
     assert start is not None and 5 < start < 15
-    before, after = (separate(scores, rest, doubted=d) for d in (False, True))
+    before, after = (separate(scores, rest, SETTINGS, doubted=d) for d in (False, True))
     assert (scores >= before.threshold)[carries].mean() < 0.9
     assert np.array_equal(scores >= after.threshold, carries)
     # a rest without them keeps its whole tail, a heavy one too
     for bulk in (rng.normal(0, 1, 6000), rng.laplace(0, 1, 6000)):
-        assert covers_from(bulk, doubted=True) is None
+        assert covers_from(bulk, SETTINGS, doubted=True) is None
 
 
 def test_calm_is_where_the_pattern_lies():
@@ -455,3 +459,22 @@ def test_calm_is_where_the_pattern_lies():
     assert smooth > 5 * striped
     images[1, :, :, 4:] = 0.5
     assert calm(images, corner)[1] == pytest.approx(float(smooth))
+
+
+def test_every_setting_is_read():
+    read = {
+        node.attr
+        for file in Path(mining.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    assert {f.name for f in fields(MiningSettings)} <= read
+
+
+@pytest.mark.parametrize("change", [{"least_agreement": 1.1, "suspect_agreement": 1.1}, {"least_rows": 60}, {"least_class": 2_000}])
+def test_settings_decide_what_is_believed(change: dict[str, float]):
+    toy = pictures(800)
+    rows = poisoned(toy, 40)
+    stamp(toy, rows, checker(), np.tile(CORNER, (len(rows), 1)))
+    toy.labels[rows] = TARGET
+    assert mined(toy, settings=replace(SETTINGS, **change)).findings == ()

@@ -13,6 +13,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as T
 
+from ...compute import autocast, half_precision
 from ...types import Float32
 from ..whitening import centred_unit_rows
 
@@ -45,13 +46,9 @@ class Backbone:
         self.preset, self.device = preset, device
         self.batch_size = 256 if device == "cuda" else 32
         self.network = network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.key = f"{name}-{self._precision()}"
+        self.precision = half_precision(device)
+        self.key = f"{name}-{str(self.precision or torch.float32).removeprefix('torch.')}"
         self._mean, self._std = (torch.tensor(v, device=device)[None, :, None, None] for v in (preset.mean, preset.std))
-
-    def _precision(self) -> str:
-        if self.device == "cpu":
-            return "float32"
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """RGB image -> uint8 (crop, crop, 3): resized and centre-cropped as the weights were trained."""
@@ -70,8 +67,7 @@ class Backbone:
             stacked = stacked.pin_memory()
         # a permuted view of (B, h, w, 3) is channels-last already: no copy
         x = stacked.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
-        precision = torch.bfloat16 if self._precision() == "bfloat16" else torch.float16
-        with torch.autocast(self.device, dtype=precision, enabled=self.device == "cuda"):
+        with autocast(self.device, self.precision):
             found = self.network(((x - self._mean) / self._std).contiguous(memory_format=torch.channels_last))
         return np.asarray(found.flatten(1).float().cpu().numpy(), dtype=np.float32)
 

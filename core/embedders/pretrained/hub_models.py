@@ -1,8 +1,8 @@
 """DINOv2 (Oquab et al. 2023) and CLIP's image tower (Radford et al. 2021), from published weights.
 
 The usual ways to load them run foreign code: torch.hub.load imports a repository, and CLIP's archives are programs.
-Here the network is our own and only tensors are fetched: DINOv2's state dicts, CLIP as LAION published it in
-.safetensors (Schuhmann et al. 2022). Known limit: CLIP saw text beside its images, so it is not free of all labels.
+Here the network is timm's and only tensors are fetched, and known by their digest: DINOv2's state dicts, CLIP as LAION
+published it in .safetensors (Schuhmann et al. 2022). Known limit: CLIP saw text beside its images, so it is not free of all labels.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from ...compute import pick_device
 from ...errors import UserError
 from ..base import Settings
 from .backbone import Backbone, Preset
-from .tower_weights import CLIP, DINOV2, OPENAI_MARKS, Family, build_tower
+from .tower_weights import CLIP, CLIP_NAMES, DINOV2, Family, build_tower
 from .weights_file import fetched, identity, read_tensors
 
-VERSION = 1
+VERSION = 2
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 WEB_IMAGES = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 
 @dataclass(frozen=True)
 class Tower:
-    """Where the weights come from.  sha256: of the file, "" where we know none.  width: tells the towers apart."""
+    """Where the weights come from.  sha256: of the file.  width: tells the towers apart."""
 
     family: Family
     width: int
     url: str
     file: str
-    sha256: str = ""
+    sha256: str
 
 
 def _dinov2(name: str, width: int, sha256: str) -> Tower:
@@ -44,8 +44,9 @@ TOWERS = {
     "clip_vit_b32": Tower(
         CLIP,
         768,
-        "https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/main/open_clip_model.safetensors",
+        "https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/1a25a446712ba5ee05982a381eed697ef9b435cf/open_clip_model.safetensors",
         "CLIP-ViT-B-32-laion2B-s34B-b79K.safetensors",
+        "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6",
     ),
 }
 
@@ -56,16 +57,11 @@ class HubModel(Backbone):
     def __init__(self, name: str, settings: Settings) -> None:
         device, wanted = pick_device(settings.device), TOWERS[name]
         file = settings.weights or fetched(wanted.url, wanted.file, wanted.sha256, name)
-        state = read_tensors(file, f"{name}'s weights", _needed(wanted.family))
+        state = read_tensors(file, f"{name}'s weights", CLIP_NAMES if wanted.family is CLIP else ("",))
         tower, sizes = build_tower(state, wanted.family, Path(file).name)
         _check_width(sizes.width, name)
         preset = _preset(wanted.family, sizes.grid * sizes.patch)
         super().__init__(tower, preset, device, f"{name}-{VERSION}-{identity(file)}")
-
-
-def _needed(family: Family) -> tuple[str, ...]:
-    """Beginnings of the names to read: two thirds of a CLIP file are its text tower."""
-    return (family.prefix, *OPENAI_MARKS) if family is CLIP else ("",)
 
 
 def _preset(family: Family, crop: int) -> Preset:

@@ -74,17 +74,17 @@ def identity(file: str | Path) -> str:
 def fetched(url: str, name: str, sha256: str, embedder: str) -> Path:
     """Path of the published file in torch.hub's cache, downloaded at first use.
 
-    sha256: of the whole file, checked on every call; "" where none is published.
+    sha256: of the whole file, checked on every call.
     Raises UserError without a network, and where the bytes are not the published ones.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256 or None)
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
         except NETWORK_FAULTS as error:
             raise not_downloaded(embedder, error) from error
-    elif sha256 and _hexdigest(path, hashlib.sha256()) != sha256:
+    elif _hexdigest(path, hashlib.sha256()) != sha256:
         raise UserError(
             f"the kept weights '{path}' are not the published ones (SHA-256 differs)",
             f"the file that {embedder}'s authors published",
