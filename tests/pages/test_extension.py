@@ -60,7 +60,7 @@ def test_it_stands_and_says_a_refusal_in_one_line(app_over, workspace, registere
     test = at(registered)
     assert not test.exception and test.title[0].value == "Counted"
     assert "1,797 images *counted*" in [said.value for said in test.markdown]
-    assert test.query_params["page"] == ["counted"] and "dataset" in test.query_params
+    assert test.query_params["page"] == "counted" and "dataset" in test.query_params
     next(button for button in test.button if button.label == "Refuse").click().run()
     assert not test.exception and test.error[0].value.startswith("a \\[bad\\] thing")
 

@@ -134,7 +134,7 @@ def test_a_running_proof_of_another_process_is_followed_and_cancelled(served, pr
     made = served(proved)
     stand(made, pid=os.getpid())
     asked: list[tuple[int, int]] = []
-    monkeypatch.setattr("ui.app.services.os.kill", lambda pid, sig: asked.append((pid, int(sig))))
+    monkeypatch.setattr("core.workspace.jobs.os.kill", lambda pid, sig: asked.append((pid, int(sig))))
     test = at()
     assert not test.exception
     assert any(button.key == "cancel_proof" for button in test.button) and not any(button.key == "start_proof" for button in test.button)
