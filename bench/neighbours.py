@@ -1,4 +1,4 @@
-"""kNN graph of 50,000 × 512, k = 50: the sieve against faiss flat, IVF and HNSW, in turn within the same minutes.
+"""kNN graph of 50,000 × 512, k = 50: shortlists against faiss flat, IVF and HNSW, in turn within the same minutes.
 
 python bench/neighbours.py [--rows 50000] [--dim 512] [--k 50] [--rounds 3] [--data gaussian|clusters|cifar]
 
@@ -85,10 +85,10 @@ def main() -> None:
     vectors = vectors_of(chosen.data, chosen.rows, chosen.dim)
     methods = {
         "flat": lambda: plain_flat(vectors, chosen.k),
-        "sieve": lambda: nearest(vectors, chosen.k, method="sieve")[1],
+        "shortlist": lambda: nearest(vectors, chosen.k, method="shortlist")[1],
         **({"ivf": lambda: ivf(vectors, chosen.k), "hnsw": lambda: hnsw(vectors, chosen.k)} if chosen.approximate else {}),
     }
-    nearest(vectors[:2000], 10, method="sieve")  # libraries loaded, threads started
+    nearest(vectors[:2000], 10, method="shortlist")  # libraries loaded, threads started
     seconds: dict[str, list[float]] = {name: [] for name in methods}
     found = {}
     for _ in range(chosen.rounds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.embedders import EMBEDDERS
+from core.embedders import EMBEDDERS, embedders_where
 from core.errors import UserError
 from core.scans import ScanOptions
 from core.workspace import STAGE_WORDS, STAGES, State
@@ -98,7 +98,7 @@ def open_source_form() -> None:
             key="open_path",
         )
         left, right = st.columns([3, 1], vertical_alignment="bottom")
-        names = [name for name in EMBEDDERS if name != "precomputed"]
+        names = embedders_where(lambda entry: not entry.needs_file)
         embedder: str = left.selectbox("Embedder", names, format_func=lambda n: f"{n}: {EMBEDDERS[n].summary}", key="open_embedder")  # type: ignore[assignment]
         if right.form_submit_button("Scan", type="primary", width="stretch"):
             start(path.strip(), ScanOptions(embedder=embedder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 from .common import PROGRAM, add_common, add_scan_options, add_source, show, workspace_of
 from .progress_line import ProgressLine
@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Run `learn`."""
-    from ..embedders import find_embedder
+    from ..embedders import Learner, embedders_where, find_embedder
     from ..errors import UserError
     from ..files import read_json
     from ..scans import ScanOptions, folder_of, learn, open_dataset, scan_key
@@ -36,7 +36,11 @@ def run(chosen: argparse.Namespace) -> None:
     recipe = options.recipe()
     entry = find_embedder(recipe.embedder)
     if not entry.learns:
-        raise UserError(f"embedder '{recipe.embedder}' does not learn from a set", "--embedder simclr", "scan with it as it is")
+        raise UserError(
+            f"embedder '{recipe.embedder}' does not learn from a set",
+            f"--embedder {' or '.join(embedders_where(lambda entry: entry.learns))}",
+            "scan with it as it is",
+        )
     workspace = workspace_of(chosen)
     first = int(os.environ.get("RANK", 0)) == 0
     # under torchrun every process learns, one speaks
@@ -45,7 +49,7 @@ def run(chosen: argparse.Namespace) -> None:
     dataset = open_dataset(chosen.source, allow_outside=chosen.allow_outside, workspace=workspace if first else None)
     file = folder_of(workspace, scan_key(dataset, recipe)).learning_file
     model = entry.load(options.settings())
-    learn(dataset, model, workspace, progress, file if first else None, together=int(os.environ.get("WORLD_SIZE", 1)) > 1)
+    learn(dataset, cast(Learner, model), workspace, progress, file if first else None, together=int(os.environ.get("WORLD_SIZE", 1)) > 1)
     if first:
         found = read_json(file) or {}
         show({"key": model.key, **found} if chosen.json else _text(found, chosen.source))

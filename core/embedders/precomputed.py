@@ -22,10 +22,9 @@ BLOCK = 1 << 22
 
 
 class Precomputed:
-    """Vectors from a .npy file, memory-mapped; images are only checked."""
+    """Vectors from a .npy file, memory-mapped; images are only checked. By row: equal images may have different vectors here."""
 
     batch_size = 1024
-    by_row = True  # equal images may have different vectors here
 
     def __init__(self, settings: Settings) -> None:
         if settings.embeddings is None:

@@ -35,8 +35,8 @@ def whitened_pca(
     scale = _block_scale(sample, block_sizes)
     sample = sample * scale
     values, axes = _principal_axes(sample)
-    kept = min(dim, int((values > values[0] * 1e-7).sum().item()) or 1)
-    values, axes = values[:kept], axes[:, :kept]
+    retained = min(dim, int((values > values[0] * 1e-7).sum().item()) or 1)
+    values, axes = values[:retained], axes[:, :retained]
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()  # the sign of an axis is arbitrary
     # a degenerate set (all images alike) has zero variance; the floor keeps its vectors finite
     weights = (values.clamp(min=1e-12) ** (-power / 2)).float()

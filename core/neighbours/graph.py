@@ -1,8 +1,8 @@
 """The kNN graph by cosine. The only faiss import; exact everywhere.
 
-Up to 20,000 rows, and on a GPU at any size, faiss' flat index is asked. Beyond that on a CPU a sieve is faster:
-similarities in bfloat16, each pair once, a generous shortlist from them, float32 similarities for the shortlist. A row whose shortlist cannot be shown to hold its true neighbours is searched again in float32, so the
-sieve costs no recall (`bench/neighbours.py` measures it against the flat index).
+Up to 20,000 rows, and on a GPU at any size, faiss' flat index is asked. Beyond that on a CPU shortlists are faster:
+similarities in bfloat16, each pair once, a generous shortlist from them, float32 similarities for the shortlist. A row whose shortlist cannot be shown to hold its true neighbours is searched again in float32, so
+shortlists cost no recall (`bench/neighbours.py` measures it against the flat index).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def nearest(
 ) -> tuple[Int32, Float32]:
     """The k nearest other rows of every row by cosine similarity.
 
-    vectors: float32 (n, d), unit rows.  method: "auto", "flat" or "sieve".
+    vectors: float32 (n, d), unit rows.  method: "auto", "flat" or "shortlist".
     Returns neighbours int32 (n, k') and similarity float32 (n, k'), falling, within −1…1, k' = min(k, n − 1).
     A row is never its own neighbour, also among exact duplicates; equal similarities stand in row order.
     """
@@ -40,12 +40,12 @@ def nearest(
         return np.empty((n, 0), dtype=np.int32), np.empty((n, 0), dtype=np.float32)
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if method == "auto":
-        method = "sieve" if n > EXACT_ROWS and device == "cpu" and _bfloat16_pays() else "flat"
-    search = _sieve if method == "sieve" else partial(_flat, device)
+        method = "shortlist" if n > EXACT_ROWS and device == "cpu" and _bfloat16_pays() else "flat"
+    search = _shortlist if method == "shortlist" else partial(_flat, device)
     neighbours = np.empty((n, k), dtype=np.int32)
     similarity = np.empty((n, k), dtype=np.float32)
-    tell = progress if progress is not None else lambda done, total: None
-    for start, candidates in search(vectors, k, tell):
+    report = progress if progress is not None else lambda done, total: None
+    for start, candidates in search(vectors, k, report):
         stop = start + len(candidates)
         neighbours[start:stop], similarity[start:stop] = _tidy(vectors, start, candidates, k)
     return neighbours, similarity
@@ -76,7 +76,7 @@ def _dots(vectors: Float32, rows: NDArray[np.int64], candidates: NDArray[np.int6
     return found
 
 
-def _flat(device: str, vectors: Float32, k: int, tell: Progress) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _flat(device: str, vectors: Float32, k: int, report: Progress) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Shortlists of faiss' exact index, in blocks of rows."""
     import faiss
 
@@ -88,17 +88,17 @@ def _flat(device: str, vectors: Float32, k: int, tell: Progress) -> Iterator[tup
     wanted = min(k + 8, len(vectors))
     for start in range(0, len(vectors), BLOCK):
         yield start, index.search(vectors[start : start + BLOCK], wanted)[1]
-        tell(min(start + BLOCK, len(vectors)), len(vectors))
+        report(min(start + BLOCK, len(vectors)), len(vectors))
 
 
-def _sieve(vectors: Float32, k: int, tell: Progress) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _shortlist(vectors: Float32, k: int, report: Progress) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Shortlists from bfloat16 similarities, in blocks of rows; doubtful rows from float32 ones."""
     import torch
 
     table = torch.from_numpy(vectors)
     n = len(vectors)
     wanted = min(k + 1 + max(16, k // 2 + 20), n)
-    values, candidates = _rough_shortlists(table.to(torch.bfloat16), wanted, tell)
+    values, candidates = _rough_shortlists(table.to(torch.bfloat16), wanted, report)
     for start in range(0, n, BLOCK):
         best, found = np.sort(values[start : start + BLOCK], axis=1), candidates[start : start + BLOCK].astype(np.int64)
         if wanted < n:
@@ -111,7 +111,7 @@ def _sieve(vectors: Float32, k: int, tell: Progress) -> Iterator[tuple[int, NDAr
         yield start, found
 
 
-def _rough_shortlists(rough: Any, wanted: int, tell: Progress) -> tuple[Float32, Int32]:
+def _rough_shortlists(rough: Any, wanted: int, report: Progress) -> tuple[Float32, Int32]:
     """The `wanted` highest bfloat16 similarities of every row (n, wanted), in no order, and their rows.
 
     Each pair of blocks is multiplied once and read both ways, which halves the products.
@@ -122,7 +122,7 @@ def _rough_shortlists(rough: Any, wanted: int, tell: Progress) -> tuple[Float32,
 
     n = len(rough)
     values, candidates = empty_shortlists(n, wanted)
-    # buffers are kept: fresh ones of this size cost more in page faults than the products themselves
+    # buffers are retained: fresh ones of this size cost more in page faults than the products themselves
     product, wide = (torch.empty(BLOCK * BLOCK, dtype=kind) for kind in (torch.bfloat16, torch.float32))
     done = 0
     for i in range(0, n, BLOCK):
@@ -134,7 +134,7 @@ def _rough_shortlists(rough: Any, wanted: int, tell: Progress) -> tuple[Float32,
             if j > i:
                 read_columns(block, i, values[j : j + b], candidates[j : j + b])
             done += a * b * (2 if j > i else 1)
-            tell(done // n, n)
+            report(done // n, n)
     return values, candidates
 
 

@@ -20,7 +20,7 @@ from ..views import Occlusion, occlusion
 SMALL_INPUT = 64
 PLACES_SMALL, PLACES_LARGE = 9, 5
 SPREAD = 300
-KEPT = 64
+MOST_RETAINED = 64
 
 
 class NotShown(Exception):
@@ -46,9 +46,10 @@ _known: OrderedDict[tuple[str, int], Moved] = OrderedDict()
 
 def cannot_embed(inspection: Inspection) -> str:
     """Why the scan's embedder cannot be asked about a changed image, in one line; "" where it can."""
-    if find_embedder(inspection.recipe.embedder).learns:
+    entry = find_embedder(inspection.recipe.embedder)
+    if entry.learns:
         return "This scan learned its embedder from the set; Taster does not ask it about covered versions of an image yet."
-    if inspection.recipe.embedder == "precomputed":
+    if entry.by_row:
         return "This scan uses vectors made elsewhere, so Taster cannot ask how they would change if a part of the image were covered."
     if any(name == "weights" for name, _ in inspection.recipe.options):
         return "This scan used weights from a file that Taster does not keep, so covered versions of the image cannot be embedded."
@@ -78,14 +79,14 @@ def features(model: Model, images: list[UInt8]) -> Float32:
 
 
 def moved(inspection: Inspection, row: int) -> Moved:
-    """How far the raw features of `row` move when a place is covered; the last few are kept. Raises NotShown, UnreadableImage."""
+    """How far the raw features of `row` move when a place is covered; the last few are retained. Raises NotShown, UnreadableImage."""
     name = (inspection.key, row)
     # one at a time: two views of one image ask for the same covers
     with _covering:
         held = _known.get(name)
         if held is None:
             held = _known[name] = _covered(model_of(inspection), inspection.dataset.load(row))
-            while len(_known) > KEPT:
+            while len(_known) > MOST_RETAINED:
                 _known.popitem(last=False)
         return held
 
@@ -103,8 +104,10 @@ def _covered(model: Model, image: Image.Image) -> Moved:
 
 
 def votes_cheaply(inspection: Inspection) -> bool:
-    """Whether asking the vote about covered versions is quick: the embedder takes small images, and the row has neighbours."""
-    return inspection.recipe.embedder == "gradients" and inspection.evidence is not None and inspection.evidence.neighbours.shape[1] > 0
+    """Whether asking the vote about covered versions is quick: the embedder is fast, and the row has neighbours."""
+    return (
+        find_embedder(inspection.recipe.embedder).fast and inspection.evidence is not None and inspection.evidence.neighbours.shape[1] > 0
+    )
 
 
 def vote_without(inspection: Inspection, row: int) -> tuple[Moved, float, Float32]:

@@ -35,13 +35,14 @@ class Embedded:
     reused: int
 
 
-def embed(dataset: Dataset, model: Model, folder: Path, *, progress: Progress | None = None) -> Embedded:
+def embed(dataset: Dataset, model: Model, folder: Path, *, by_row: bool = False, progress: Progress | None = None) -> Embedded:
     """Vectors for every readable image of `dataset`; broken ones move to its list of skipped files.
 
-    folder: where raw features of this model are kept, in shards of 2,048 images. A shard is written when it is
+    folder: where raw features of this model are stored, in shards of 2,048 images. A shard is written when it is
     complete; after a crash the next run goes on behind the last one, and an image known by content is not read again.
+    by_row: the features belong to rows of the source, whatever the images show; they are not rounded to half precision.
     """
-    digests = _row_digests(dataset, model)
+    digests, storage = _row_digests(dataset, model, by_row), np.dtype(np.float32 if by_row else np.float16)
     known = FeatureStore(folder)
     todo, broken = known.missing(digests), known.broken(digests)
     reused = len(dataset) - len(todo)
@@ -51,23 +52,27 @@ def embed(dataset: Dataset, model: Model, folder: Path, *, progress: Progress | 
     for start in range(0, len(todo), SHARD_ROWS):
         rows = todo[start : start + SHARD_ROWS]
 
-        def tell(count: int, before: int = done) -> None:
+        def report(count: int, before: int = done) -> None:
             if progress is not None:
                 progress(before + count, len(dataset))
 
-        known.add(*_embed_rows(dataset, model, rows, digests, tell))
+        known.add(*_embed_rows(dataset, model, rows, digests, storage, report))
         done += len(rows)
     if len(broken):
         # a file may have been out of reach only for a while; these come last so that the other batches stay the same
-        found, features, failed_again = _embed_rows(dataset, model, broken, digests, lambda count: None)
+        found, features, failed_again = _embed_rows(dataset, model, broken, digests, storage, lambda count: None)
         if len(found):
             known.add(found, features, failed_again)
     failed = known.failures(digests)
-    kept = np.array([row for row in range(len(dataset)) if row not in failed], dtype=np.int64)
-    if len(kept) < 3:
-        raise UserError(f"only {len(kept)} of {len(dataset):,} images can be read", "at least 3 readable images", _example(dataset, failed))
-    readable = dataset.select(kept, [Skipped(dataset.ids[row], reason) for row, reason in sorted(failed.items())]) if failed else dataset
-    vectors = model.finish(known.walk(digests[kept]), len(kept))
+    retained = np.array([row for row in range(len(dataset)) if row not in failed], dtype=np.int64)
+    if len(retained) < 3:
+        raise UserError(
+            f"only {len(retained)} of {len(dataset):,} images can be read", "at least 3 readable images", _example(dataset, failed)
+        )
+    readable = (
+        dataset.select(retained, [Skipped(dataset.ids[row], reason) for row, reason in sorted(failed.items())]) if failed else dataset
+    )
+    vectors = model.finish(known.walk(digests[retained]), len(retained))
     return Embedded(readable, vectors, reused)
 
 
@@ -76,9 +81,9 @@ def _example(dataset: Dataset, failed: dict[int, str]) -> str:
     return f"the first failure: {dataset.ids[row]}: {failed[row]}" if row is not None else ""
 
 
-def _row_digests(dataset: Dataset, model: Model) -> NDArray[Any]:
+def _row_digests(dataset: Dataset, model: Model, by_row: bool) -> NDArray[Any]:
     """What names each row's features, (n,) of 16 raw bytes: the image's content, or the row for outside vectors."""
-    if getattr(model, "by_row", False):
+    if by_row:
         raw = b"".join(blake2b(f"{model.key}:{_source_row(dataset, r)}".encode(), digest_size=16).digest() for r in range(len(dataset)))
         return np.frombuffer(raw, dtype=DIGEST)
     return np.ascontiguousarray(dataset.image_digests).view(DIGEST).ravel()
@@ -92,7 +97,7 @@ def _source_row(dataset: Dataset, row: int) -> int:
 
 
 def _embed_rows(
-    dataset: Dataset, model: Model, rows: Int64, digests: NDArray[Any], tell: Callable[[int], None]
+    dataset: Dataset, model: Model, rows: Int64, digests: NDArray[Any], storage: np.dtype[Any], report: Callable[[int], None]
 ) -> tuple[NDArray[Any], NDArray[Any], dict[str, str]]:
     """(digests (m,), features (m, D), failures by digest) of `rows`."""
     good: list[NDArray[Any]] = []
@@ -109,10 +114,9 @@ def _embed_rows(
             features.append(halving(model.features, batch, np.array([_source_row(dataset, part[i]) for i in fine])))  # type: ignore[arg-type]
             good.append(digests[part[fine]])
         done += len(part)
-        tell(done)
+        report(done)
     if not features:
-        return np.empty(0, dtype=DIGEST), np.empty((0, 0), dtype=np.float16), failed
-    storage = np.float32 if getattr(model, "by_row", False) else np.float16
+        return np.empty(0, dtype=DIGEST), np.empty((0, 0), dtype=storage), failed
     return np.concatenate(good), np.concatenate(features).astype(storage), failed
 
 

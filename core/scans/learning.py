@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from ..embedders import Learner, LearningProgress
 from ..files import read_json, remove_temporaries, write_json
+from ..neighbours import class_shares, nearest
 from ..sources import working_pixels, working_side
 from ..types import UNLABELLED, Dataset, Float32, Int64
 from ..workspace import Progress, Workspace
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.1
-# the progress file counts whole steps; a share of work is told in these
+# the progress file counts whole steps: a share of work is so many of them
 PARTS = 10_000
 WRITE_SECONDS = 1.0
 
 
-def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress, file: Path | None, *, together: bool = False) -> None:
+def learn(dataset: Dataset, model: Learner, workspace: Workspace, progress: Progress, file: Path | None, *, together: bool = False) -> None:
     """Bind `model` to the set and let it learn, unless the workspace holds what it learned before.
 
     Progress is stage "train". `file` gets the curve and the latest figures as JSON, for whoever watches; None writes nothing.
@@ -40,14 +41,16 @@ def learn(dataset: Dataset, model: Any, workspace: Workspace, progress: Progress
             return
         if file is not None:
             remove_temporaries(folder)
-        pixels = working_pixels(dataset, model.plan.side)
+        pixels = working_pixels(dataset, model.side)
         watch = _Watch(progress, file)
-        found = model.learn(pixels, folder, watch.hear, lambda vectors, rows: agreement(vectors, dataset.labels[rows]), together=together)
+        found = model.learn(
+            pixels, folder, watch.on_progress, lambda vectors, rows: agreement(vectors, dataset.labels[rows]), together=together
+        )
         watch.finish(found, model.key)
 
 
 class _Watch:
-    """Hears how a learning goes and tells it on: as progress, and as the file with its curve."""
+    """Takes how a learning goes and writes it down: as progress, and as the file with its curve."""
 
     def __init__(self, progress: Progress, file: Path | None) -> None:
         self.progress, self.file = progress, file
@@ -57,36 +60,34 @@ class _Watch:
         self.notes: list[str] = list(before.get("notes", []))
         self.begun, self.written = False, 0.0
 
-    def hear(self, told: Any) -> None:
-        done, news = int(told.share * PARTS), False
+    def on_progress(self, now: LearningProgress) -> None:
+        done, news = int(now.share * PARTS), False
         if not self.begun:
             self.begun = True
             self.progress.stage("train", done=done, total=PARTS)
-        self.progress.update(done, PARTS, words=learning_words(told))
-        if told.note and told.note not in self.notes:
-            self.notes.append(told.note)
+        self.progress.update(done, PARTS, words=learning_words(now))
+        if now.note and now.note not in self.notes:
+            self.notes.append(now.note)
             news = True
-        if not math.isnan(told.agreement) and all(told.epoch > p["epoch"] for p in self.curve):
-            self.curve.append(_finite({key: value for key, value in asdict(told).items() if key != "note"}))
+        if not math.isnan(now.agreement) and all(now.epoch > p["epoch"] for p in self.curve):
+            self.curve.append(_finite({key: value for key, value in asdict(now).items() if key != "note"}))
             news = True
         if self.file is not None and (news or time.monotonic() - self.written > WRITE_SECONDS):
             self.written = time.monotonic()
-            write_json(self.file, {"latest": _finite(asdict(told)), "curve": self.curve, "notes": self.notes})
+            write_json(self.file, {"latest": _finite(asdict(now)), "curve": self.curve, "notes": self.notes})
 
     def finish(self, curve: list[dict[str, float]], key: str) -> None:
         if self.file is not None:
             write_json(self.file, {"curve": [_finite(p) for p in curve], "notes": self.notes, "key": key})
 
 
-def learning_words(told: Any) -> str:
+def learning_words(now: LearningProgress) -> str:
     """How far a learning is, in words for people."""
-    if math.isnan(told.loss):
-        words = "making altered copies of the images"
-    else:
-        words = f"epoch {told.epoch + (told.share < 1)}, loss {told.loss:.2f}"
-    words += f", {told.speed:,.0f} altered images per second" if told.speed else ""
-    words += f", neighbours agree on {100 * told.agreement:.1f} %" if not math.isnan(told.agreement) else ""
-    return words + (f" – {told.note}" if told.note else "")
+    learning = f"epoch {now.epoch + (now.share < 1)}, loss {now.loss:.2f}"
+    words = "making altered copies of the images" if math.isnan(now.loss) else learning
+    words += f", {now.speed:,.0f} altered images per second" if now.speed else ""
+    words += f", neighbours agree on {100 * now.agreement:.1f} %" if not math.isnan(now.agreement) else ""
+    return words + (f" – {now.note}" if now.note else "")
 
 
 def agreement(vectors: Float32, labels: Int64) -> float:
@@ -97,17 +98,12 @@ def agreement(vectors: Float32, labels: Int64) -> float:
     known = np.flatnonzero(labels != UNLABELLED)
     if len(known) <= 1:
         return float("nan")
-    rows = torch.from_numpy(np.ascontiguousarray(vectors[known])).float()
-    rows = torch.nn.functional.normalize(rows - rows.mean(0), dim=1)
-    given = torch.from_numpy(labels[known])
-    right, classes = 0, int(labels.max()) + 1
-    for start in range(0, len(rows), 1024):
-        likeness = rows[start : start + 1024] @ rows.T
-        likeness[torch.arange(len(likeness)), start + torch.arange(len(likeness))] = -2
-        near, who = likeness.topk(min(NEIGHBOURS, len(rows) - 1), dim=1)
-        votes = torch.zeros(len(likeness), classes).scatter_add_(1, given[who], torch.softmax(near / TEMPERATURE, 1))
-        right += int((votes.argmax(1) == given[start : start + 1024]).sum())
-    return right / len(rows)
+    given, rows = labels[known], np.asarray(vectors[known], dtype=np.float32)
+    rows = rows - rows.mean(0)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    neighbours, similarity = nearest(rows, NEIGHBOURS)
+    shares = class_shares(given[neighbours], similarity, int(labels.max()) + 1, TEMPERATURE)
+    return float((shares.argmax(1) == given).mean())
 
 
 def _finite(point: dict[str, Any]) -> dict[str, Any]:

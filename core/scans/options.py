@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..embedders import EMBEDDERS, Embedder, Settings, find_embedder
+from ..embedders import Embedder, Settings, embedders_where, find_embedder
 from ..errors import UserError
 from ..files import file_record
 from ..types import Recipe
@@ -63,7 +64,7 @@ class ScanOptions:
         """The options that a command line with `add_to`'s arguments says."""
         given = {entry.name: getattr(parsed, entry.name) for entry in fields(cls) if getattr(parsed, entry.name) is not None}
         if "embeddings" in given:
-            given.setdefault("embedder", "precomputed")
+            given.setdefault("embedder", embedders_where(lambda entry: entry.needs_file)[0])
         return cls(**given)
 
     def arguments(self) -> list[str]:
@@ -83,14 +84,9 @@ class ScanOptions:
             raise UserError(f"k = {self.k} cannot be", "1 to 1000 neighbours")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed = {self.seed} cannot be", "a whole number from 0 to 4294967295")
-        if self.embeddings is not None and self.embedder != "precomputed":
-            raise UserError(
-                f"--embeddings does not go with embedder '{self.embedder}'", "it is for embedder 'precomputed'", "leave one of the two out"
-            )
-        if self.weights is not None and not embedder.trained:
-            named = ", ".join(name for name, entry in EMBEDDERS.items() if entry.trained)
-            raise UserError(f"--weights does not go with embedder '{self.embedder}'", f"it is for {named}", "leave it out")
-        self._check_learning(embedder.learns)
+        self._check_goes("embeddings", self.embeddings is not None, lambda entry: entry.needs_file)
+        self._check_goes("weights", self.weights is not None, lambda entry: entry.trained)
+        self._check_learning()
         files = {"weights": self.weights, "embeddings": self.embeddings}
         return Recipe(
             self.embedder,
@@ -108,11 +104,15 @@ class ScanOptions:
         chosen = {"backbone": self.backbone, "epochs": self.epochs, "minutes": self.minutes, "batch": self.batch}
         return tuple((name, str(value)) for name, value in chosen.items() if value not in ("auto", 0))
 
-    def _check_learning(self, learns: bool) -> None:
-        given = [name for name, _ in self._learning()]
-        if given and not learns:
-            named = ", ".join(name for name, entry in EMBEDDERS.items() if entry.learns)
-            raise UserError(f"--{given[0]} does not go with embedder '{self.embedder}'", f"it is for {named}", "leave it out")
+    def _check_goes(self, name: str, given: bool, wanted: Callable[[Embedder], bool]) -> None:
+        """Refuses an option that is given and that the embedder has no use for."""
+        if given and not wanted(find_embedder(self.embedder)):
+            named = ", ".join(embedders_where(wanted))
+            raise UserError(f"--{name} does not go with embedder '{self.embedder}'", f"it is for {named}", "leave one of the two out")
+
+    def _check_learning(self) -> None:
+        for name, _ in self._learning()[:1]:
+            self._check_goes(name, True, lambda entry: entry.learns)
         if not 0 <= self.epochs <= 100_000:
             raise UserError(f"epochs = {self.epochs} cannot be", "1 to 100000, or 0 for the embedder's own number")
         if not 0 <= self.minutes <= 100_000:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from PIL import Image
 
 from ..compute import halving, pick_device
-from ..embedders import Model, find_embedder
+from ..embedders import Learner, Model, RowModel, find_embedder
 from ..errors import UserError
 from ..scores import SCORES, by_need
 from ..sources import check_usable, working_pixels
@@ -37,6 +38,7 @@ class Stages:
 
     def __post_init__(self) -> None:
         self.folder = ScanFolder(self.workspace.scan_dir(self.key))
+        self.embedder = find_embedder(self.recipe.embedder)
         self.judged: Content | None = None
         self.model: Model | None = None
 
@@ -52,13 +54,12 @@ class Stages:
             return
         from .embedding import embed
 
-        if not find_embedder(self.recipe.embedder).learns:
+        if not self.embedder.learns:
             self.progress.stage("embed", total=len(self.dataset))
         model = self._model()
         self.progress.stage("embed", total=len(self.dataset))
-        check_rows = getattr(model, "check_rows", None)
-        if check_rows is not None:
-            check_rows(len(self.dataset))
+        if self.embedder.by_row:
+            cast(RowModel, model).check_rows(len(self.dataset))
         started = False
 
         def tell(done: int, total: int) -> None:
@@ -68,7 +69,7 @@ class Stages:
                 self.progress.stage("embed", done=done, total=total)
             self.progress.update(done, total)
 
-        found = embed(self.dataset, model, self.workspace.features_dir(model.key), progress=tell)
+        found = embed(self.dataset, model, self.workspace.features_dir(model.key), by_row=self.embedder.by_row, progress=tell)
         check_usable(found.dataset)
         with self.folder.writing("rows") as step:
             step.array("vectors", found.vectors)
@@ -77,9 +78,9 @@ class Stages:
     def _model(self) -> Model:
         """The embedder, ready to embed: one that learns from the set has done so."""
         if self.model is None:
-            self.model = find_embedder(self.recipe.embedder).load(self.options.settings())
-            if find_embedder(self.recipe.embedder).learns:
-                learn(self.dataset, self.model, self.workspace, self.progress, self.folder.learning_file)
+            self.model = self.embedder.load(self.options.settings())
+            if self.embedder.learns:
+                learn(self.dataset, cast(Learner, self.model), self.workspace, self.progress, self.folder.learning_file)
         return self.model
 
     def neighbours(self) -> None:
@@ -158,7 +159,7 @@ class Stages:
 
     def _halftoned(self, pixels: UInt8, device: str) -> dict[str, Float32]:
         """The scores that compare an image with its halftone; none where embedding everything twice more would take too long."""
-        if self.recipe.embedder == "precomputed" or (self.recipe.embedder != "gradients" and device == "cpu"):
+        if self.embedder.by_row or (device == "cpu" and not self.embedder.fast):
             return {}
         from ..views import halftone
 

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from core.cli.program import main
-from core.embedders.base import Settings
+from core.embedders.base import LearningProgress, Settings
 from core.embedders.simclr.contrast_nets import build
-from core.embedders.simclr.contrast_training import Plan, Told
+from core.embedders.simclr.contrast_training import Plan
 from core.embedders.simclr.feature_learning import FeatureLearner
 from core.embedders.simclr.simclr import Simclr
 from core.errors import UserError
@@ -39,7 +39,7 @@ def test_learning_on_features_is_the_same_after_a_stop(tmp_path: Path) -> None:
     one, two = small_learner(), small_learner()
     one.learn(images, tmp_path / "a", quiet, no_agreement)
 
-    def stop(told: Told) -> None:
+    def stop(told: LearningProgress) -> None:
         if told.share > 0.3:
             raise Stopped
 
@@ -157,7 +157,7 @@ def test_a_backbone_that_cannot_be_is_one_line() -> None:
 
 
 def test_a_budget_of_time_ends_the_learning_on_features(tmp_path: Path) -> None:
-    told: list[Told] = []
+    told: list[LearningProgress] = []
     learner = FeatureLearner(Plan("features", 32, epochs=10**6, minutes=0.05), "cpu")
     learner.learn(shapes(80)[0], tmp_path, told.append, no_agreement)
     assert told[-1].share == 1.0 and 0 < told[-1].epoch < 10**6

@@ -16,12 +16,12 @@ import pytest
 import torch
 from torch import nn
 
-from core.embedders.base import Settings
+from core.embedders.base import LearningProgress, Settings
 from core.embedders.simclr import contrast_training
 from core.embedders.simclr.augment import Strength, _blur, _turns, random_views
 from core.embedders.simclr.checkpoints import generator_of
 from core.embedders.simclr.contrast_loss import backward_in_pieces, nt_xent
-from core.embedders.simclr.contrast_training import Plan, Told, Training
+from core.embedders.simclr.contrast_training import Plan, Training
 from core.errors import UserError
 from tests.support.simclr_toys import ROOT, Stopped, bound, no_agreement, plain_network, quiet, shapes
 
@@ -104,7 +104,7 @@ def test_a_stopped_run_ends_where_it_would_have(tmp_path: Path, monkeypatch: pyt
     straight = train(tmp_path / "a")
     monkeypatch.setattr(contrast_training, "CHECKPOINT_SECONDS", 0.0)
 
-    def stop(told: Told) -> None:
+    def stop(told: LearningProgress) -> None:
         if told.share > 0.55:
             raise Stopped
 
@@ -127,13 +127,13 @@ def test_a_damaged_checkpoint_begins_anew(tmp_path: Path) -> None:
 
 
 def test_a_budget_of_time_ends_the_run(tmp_path: Path) -> None:
-    told: list[Told] = []
+    told: list[LearningProgress] = []
     train(tmp_path, told.append, Plan("small", 32, epochs=10**6, minutes=0.03, batch=16))
     assert told[-1].share == 1.0 and told[-1].epoch < 10**6
 
 
 def test_memory_that_runs_out_halves_the_pieces_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Told] = []
+    told: list[LearningProgress] = []
     images = shapes(128)[0]
     training = Training(Plan("small", 32, epochs=1, batch=64), images, tmp_path, "cpu", told.append, no_agreement)
     forward = training.network.forward

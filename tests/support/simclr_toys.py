@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from core.embedders.base import Settings
-from core.embedders.simclr.contrast_training import Told
+from core.embedders.base import LearningProgress, Settings
 from core.embedders.simclr.simclr import Simclr
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +33,7 @@ def shapes(n: int, side: int = 32, seed: int = 0) -> tuple[np.ndarray, np.ndarra
     return images, kinds
 
 
-def quiet(told: Told) -> None:
+def quiet(told: LearningProgress) -> None:
     """Nobody listens."""
 
 

@@ -52,7 +52,7 @@ TOWERS = {
 
 
 class HubModel(Backbone):
-    """One of TOWERS, from --weights FILE or from its published file; the rest is told by Backbone."""
+    """One of TOWERS, from --weights FILE or from its published file; the rest is Backbone's."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         device, wanted = pick_device(settings.device), TOWERS[name]

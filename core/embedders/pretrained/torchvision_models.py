@@ -22,7 +22,7 @@ BACKBONES = {
 
 
 class TorchvisionModel(Backbone):
-    """One of BACKBONES with its classifier taken off; the rest is told by Backbone."""
+    """One of BACKBONES with its classifier taken off; the rest is Backbone's."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         from torchvision.models import get_model, get_weight

@@ -86,7 +86,7 @@ def fetched(url: str, name: str, sha256: str, embedder: str) -> Path:
             raise not_downloaded(embedder, error) from error
     elif _hexdigest(path, hashlib.sha256()) != sha256:
         raise UserError(
-            f"the kept weights '{path}' are not the published ones (SHA-256 differs)",
+            f"the stored weights '{path}' are not the published ones (SHA-256 differs)",
             f"the file that {embedder}'s authors published",
             "delete it to fetch it again; weights of your own go to --weights FILE",
         )

@@ -1,4 +1,4 @@
-"""Networks that contrastive learning trains: a backbone whose output is kept, and a projector that is thrown away."""
+"""Networks that contrastive learning trains: a backbone whose output is retained, and a projector that is thrown away."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Contrastive(nn.Module):
         return nn.functional.normalize(self.projector(self.backbone(2 * x - 1)).float(), dim=1)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What is kept of images (b, 3, s, s) in 0…1: (b, D)."""
+        """What is retained of images (b, 3, s, s) in 0…1: (b, D)."""
         found: torch.Tensor = self.backbone(2 * x - 1)
         return found
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from torch import nn
 from ...compute import DeviceImages, blocks, out_of_memory
 from ...errors import TasterError, UserError
 from ...types import Float32, Int64, UInt8
+from ..base import Agreement, LearningProgress, OnProgress
 from .augment import random_views
 from .checkpoints import generator_of, read_tensors, save_tensors
 from .contrast_loss import backward_in_pieces
@@ -55,33 +55,13 @@ class Plan:
     decay: float = 5e-4
 
 
-@dataclass(frozen=True)
-class Told:
-    """How far a training is. share: of all work, 0…1.  speed: augmented views a second.  left: seconds.
-
-    agreement: share of monitored images that their nearest neighbours would label as given, NaN while unknown.
-    """
-
-    share: float
-    epoch: int
-    loss: float
-    speed: float
-    left: float
-    agreement: float
-    note: str = ""
-
-
-Hear = Callable[[Told], None]
-Agreement = Callable[[Float32, Int64], float]
-
-
 class Training:
     """One run, or one process's part of it."""
 
     def __init__(
-        self, plan: Plan, images: UInt8, folder: Path, device: str, hear: Hear, agreement: Agreement, *, together: bool = False
+        self, plan: Plan, images: UInt8, folder: Path, device: str, on_progress: OnProgress, agreement: Agreement, *, together: bool = False
     ) -> None:
-        self.plan, self.folder, self.hear, self.agreement = plan, folder, hear, agreement
+        self.plan, self.folder, self.on_progress, self.agreement = plan, folder, on_progress, agreement
         self.rank, self.world = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE")) if together else (0, 1)
         self.device = torch.device(device)
         if self.world > 1:
@@ -111,8 +91,8 @@ class Training:
         self._resume()
         self.note = ""
         forward = self._wrapped()
-        began, before, seen, told = time.monotonic(), self.spent, 0, time.monotonic()
-        kept = began
+        began, before, seen, reported = time.monotonic(), self.spent, 0, time.monotonic()
+        saved = began
         self.network.train()
         share = self._share()
         while share < 1.0:
@@ -125,11 +105,11 @@ class Training:
             if share >= min(1.0, (len(self.curve) + 1) / CURVE_POINTS):
                 self._note(float(loss), seen / max(now - began, 1e-6))
                 began += time.monotonic() - now
-            elif now - told > 0.5:
-                told = now
-                self._tell(float(loss), seen / max(now - began, 1e-6))
-            if now - kept > CHECKPOINT_SECONDS:
-                kept = now
+            elif now - reported > 0.5:
+                reported = now
+                self._report(float(loss), seen / max(now - began, 1e-6))
+            if now - saved > CHECKPOINT_SECONDS:
+                saved = now
                 self.save()
         self.save()
         if self.world > 1:
@@ -227,17 +207,19 @@ class Training:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
 
-    # ---- what is told and kept
+    # ---- what is reported and stored
 
-    def _tell(self, loss: float, speed: float) -> None:
+    def _report(self, loss: float, speed: float) -> None:
         if self.rank == 0:
             known = self.curve[-1]["agreement"] if self.curve else float("nan")
-            self.hear(
-                Told(min(self._share_local(), 1.0), self.step // self.steps_an_epoch, loss, speed, self._left_local(), known, self.note)
+            self.on_progress(
+                LearningProgress(
+                    min(self._share_local(), 1.0), self.step // self.steps_an_epoch, loss, speed, self._left_local(), known, self.note
+                )
             )
 
     def _share_local(self) -> float:
-        # telling must not wait for other processes
+        # a report must not wait for other processes
         whole = 60 * self.plan.minutes
         return self.spent / whole if whole else self.step / max(self.plan.epochs * self.steps_an_epoch, 1)
 
@@ -253,7 +235,7 @@ class Training:
             agreement = self.agreement(self.embed(rows), rows)
         epoch = self.step / self.steps_an_epoch
         self.curve.append({"epoch": round(epoch, 2), "loss": loss, "speed": speed, "seconds": self.spent, "agreement": agreement})
-        self._tell(loss, speed)
+        self._report(loss, speed)
 
     def embed(self, rows: Int64) -> Float32:
         """Features of images as they are, float32 (m, D)."""

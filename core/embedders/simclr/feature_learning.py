@@ -22,17 +22,17 @@ import torch
 from torch import nn
 
 from ...types import Float32, UInt8
-from ..base import Settings
+from ..base import Agreement, LearningProgress, OnProgress, Settings
 from ..gradients.gradients import GRIDS, ORIENTATIONS, WEIGHTS, WORDS, Gradients
 from .augment import Strength, random_views
 from .checkpoints import generator_of, read_tensors, save_tensors
 from .contrast_loss import nt_xent
-from .contrast_training import Agreement, Hear, Plan, Told
+from .contrast_training import Plan
 
 VIEWS = 20
 LEARNING_ROWS = 20_000
 AXES = 800
-KEPT = 512
+RETAINED = 512
 LINEAR = 256
 HIDDEN = 1024
 OUT = 256
@@ -65,7 +65,7 @@ class FeatureLearner:
 
     # ---- learning
 
-    def learn(self, images: UInt8, folder: Path, hear: Hear, agreement: Agreement) -> list[dict[str, float]]:
+    def learn(self, images: UInt8, folder: Path, on_progress: OnProgress, agreement: Agreement) -> list[dict[str, float]]:
         """Learn, from what `folder` holds already onward; returns the curve. Writes views, and the result's tensors."""
         rows = np.unique(np.linspace(0, len(images) - 1, min(LEARNING_ROWS, len(images))).astype(np.int64))
         self.clock = _Clock(self.plan.minutes)
@@ -73,12 +73,12 @@ class FeatureLearner:
         mean, matrix = _axes(raw)
         self.state = {"mean": mean, "matrix": matrix}
         own = (raw - mean) @ matrix
-        views = self._views(images[rows], folder, hear)
+        views = self._views(images[rows], folder, on_progress)
         steady = _steady_axes(own, views)
         self.state["matrix"] = matrix @ steady
         # what follows sees the steady directions only
         own, views = own @ steady, torch.stack([view.float() @ steady for view in views])
-        curve = self._descend(own, views, rows, hear, agreement)
+        curve = self._descend(own, views, rows, on_progress, agreement)
         for left in folder.glob("views-*.pt"):
             left.unlink(missing_ok=True)
         return curve
@@ -90,7 +90,7 @@ class FeatureLearner:
         ]
         return torch.from_numpy(np.concatenate(parts))
 
-    def _views(self, images: UInt8, folder: Path, hear: Hear) -> Tensor:
+    def _views(self, images: UInt8, folder: Path, on_progress: OnProgress) -> Tensor:
         """VIEWS random views of every image, along the axes, float16 (v, m, a); fewer where the budget of time asks for it."""
         found: list[Tensor] = []
         while len(found) < VIEWS and not (len(found) >= FEWEST_VIEWS and self.clock.share() >= VIEWS_SHARE):
@@ -101,11 +101,11 @@ class FeatureLearner:
                 found.append(torch.as_tensor(known["views"]))
                 continue
             began = self.clock.spent()
-            found.append(self._view(images, len(found), hear))
+            found.append(self._view(images, len(found), on_progress))
             save_tensors(place, {"seed": self.plan.seed, "views": found[-1], "seconds": self.clock.spent() - began})
         return torch.stack(found)
 
-    def _view(self, images: UInt8, number: int, hear: Hear) -> Tensor:
+    def _view(self, images: UInt8, number: int, on_progress: OnProgress) -> Tensor:
         parts = []
         for start in range(0, len(images), PIECE):
             chosen = torch.from_numpy(images[start : start + PIECE]).to(self.device)
@@ -114,10 +114,12 @@ class FeatureLearner:
             parts.append(((self._raw(as_pixels) - self.state["mean"]) @ self.state["matrix"]).half())
             done, spent = (number + (start + len(chosen)) / len(images)) / VIEWS, self.clock.spent()
             share = max(done * VIEWS_SHARE, self.clock.share())
-            hear(Told(min(share, 1.0), 0, float("nan"), done * VIEWS * len(images) / spent, spent / share - spent, float("nan")))
+            on_progress(
+                LearningProgress(min(share, 1.0), 0, float("nan"), done * VIEWS * len(images) / spent, spent / share - spent, float("nan"))
+            )
         return torch.cat(parts)
 
-    def _descend(self, own: Tensor, views: Tensor, rows: Any, hear: Hear, agreement: Agreement) -> list[dict[str, float]]:
+    def _descend(self, own: Tensor, views: Tensor, rows: Any, on_progress: OnProgress, agreement: Agreement) -> list[dict[str, float]]:
         head = self.head = _head(own.shape[1], self.plan.seed).to(self.device)
         batch = min(self.plan.batch, len(own))
         steps_an_epoch = max(1, len(own) // batch)
@@ -137,7 +139,9 @@ class FeatureLearner:
                 point = {"epoch": step / steps_an_epoch, "loss": float(loss.detach()), "speed": 2 * batch * step / (spent - began)}
                 curve.append({**point, "seconds": spent, "agreement": agreement(self._embedded(own), rows)})
                 whole, left = VIEWS_SHARE + (1 - VIEWS_SHARE) * min(share, 1.0), (spent - began) * (1 / share - 1)
-                hear(Told(whole, step // steps_an_epoch, point["loss"], point["speed"], max(left, 0.0), curve[-1]["agreement"]))
+                on_progress(
+                    LearningProgress(whole, step // steps_an_epoch, point["loss"], point["speed"], max(left, 0.0), curve[-1]["agreement"])
+                )
             if share >= 1.0:
                 break
             loss = self._loss(head, views, batch, step)
@@ -230,7 +234,7 @@ def _axes(raw: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _steady_axes(own: Tensor, views: Tensor) -> Tensor:
-    """(a, KEPT'): directions by falling ratio of variance between images to variance between views, scaled by the ratio.
+    """(a, RETAINED'): directions by falling ratio of variance between images to variance between views, scaled by the ratio.
 
     own (m, a), views (v, m, a).
     """
@@ -244,9 +248,9 @@ def _steady_axes(own: Tensor, views: Tensor) -> Tensor:
     between = torch.cov(own.T)
     inverse = torch.linalg.inv(torch.linalg.cholesky(within.double()))
     ratio, turned = torch.linalg.eigh(inverse @ between.double() @ inverse.T)
-    kept = min(KEPT, width)
-    axes = (inverse.T @ turned.flip(1))[:, :kept]
-    ratio = ratio.flip(0)[:kept].clamp_min(1e-6)
+    retained = min(RETAINED, width)
+    axes = (inverse.T @ turned.flip(1))[:, :retained]
+    ratio = ratio.flip(0)[:retained].clamp_min(1e-6)
     # variance along each axis is its ratio; this leaves ratio^(1 − 2·POWER), relative to the steadiest
     scaled: Tensor = axes * (ratio / ratio[0]) ** -POWER / ratio[0].sqrt()
     return scaled.float()

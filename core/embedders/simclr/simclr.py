@@ -24,11 +24,11 @@ from PIL import Image
 from ...compute import pick_device
 from ...errors import UserError
 from ...types import Float32, UInt8
-from ..base import Settings
+from ..base import Agreement, OnProgress, Settings
 from ..whitening import centred_unit_rows
 from .checkpoints import read_tensors, save_tensors
 from .contrast_nets import BACKBONES
-from .contrast_training import Agreement, Hear, Plan, Training
+from .contrast_training import Plan, Training
 
 VERSION = 2
 FEATURES = "features"
@@ -71,6 +71,11 @@ class Simclr:
         self.key = ""
         self.embed_rows: Callable[[UInt8], Float32] | None = None
 
+    @property
+    def side(self) -> int:
+        """Of the images that the learning sees, in pixels."""
+        return self.plan.side
+
     def bind(self, image_digests: UInt8, side: int) -> str:
         """Name the embedding of this set: a digest of its images (not of its labels) and of the plan.
 
@@ -92,10 +97,12 @@ class Simclr:
         self._take(state)
         return True
 
-    def learn(self, images: UInt8, folder: Path, hear: Hear, agreement: Agreement, *, together: bool = False) -> list[dict[str, float]]:
+    def learn(
+        self, images: UInt8, folder: Path, on_progress: OnProgress, agreement: Agreement, *, together: bool = False
+    ) -> list[dict[str, float]]:
         """Learn from images uint8 (n, s, s, 3), onward from what `folder` holds; returns the curve.
 
-        hear: told how far it is.  agreement: (features of some rows, those rows) -> share that their nearest neighbours
+        on_progress: called with how far it is.  agreement: (features of some rows, those rows) -> share that their nearest neighbours
         would label as given; for the curve alone, nothing is learned from it.
         together: this is one process of several, see core/embedders/simclr/contrast_training.py.
         Raises UserError for fewer than 4 images, for several processes with a backbone that knows one, and when memory runs
@@ -111,9 +118,9 @@ class Simclr:
                     "the backbone 'features' learns in one process", "small, resnet18 or resnet50", "choose one with --backbone"
                 )
             learner = FeatureLearner(self.plan, self.device)
-            curve, result = learner.learn(images, folder, hear, agreement), learner.state
+            curve, result = learner.learn(images, folder, on_progress, agreement), learner.state
         else:
-            training = Training(self.plan, images, folder, self.device, hear, agreement, together=together)
+            training = Training(self.plan, images, folder, self.device, on_progress, agreement, together=together)
             network = training.run()
             curve, result = training.curve, {"network": network.state_dict()}
             if training.rank != 0:

@@ -43,7 +43,7 @@ class Probe:
     on all rows.
     features: float32 (n, d), penultimate activations of that same network: one for all rows, so that they share their
     axes, and on all rows, since the statistics on them want a network that has learnt the trigger, and half of a
-    rare trigger's carriers may be too few for that.
+    rare trigger's images may be too few for that.
     half: int8 (n,), 0 or 1: the half that the row is in, and so which of the two other networks judges it: the one
     that trained on the other half. −1 for unlabelled rows.
     """

@@ -9,7 +9,7 @@ from core.neighbours import graph as neighbours
 from core.neighbours.graph import nearest
 from tests.support.core_toys import clusters, unit
 
-METHODS = ("flat", "sieve")
+METHODS = ("flat", "shortlist")
 
 
 @pytest.fixture(autouse=True, params=[4096, 250], ids=["one block", "many blocks"])
@@ -91,25 +91,25 @@ HARD_SETS = {
 
 
 @pytest.mark.parametrize("kind", list(HARD_SETS))
-def test_the_sieve_loses_nothing(kind: str) -> None:
+def test_the_shortlist_loses_nothing(kind: str) -> None:
     vectors = HARD_SETS[kind]()
     flat, flat_similarity = nearest(vectors, 20, method="flat")
-    sieve, sieve_similarity = nearest(vectors, 20, method="sieve")
-    check(vectors, sieve, sieve_similarity, 20)
-    np.testing.assert_allclose(sieve_similarity, flat_similarity, atol=1e-6)
-    lost = [row for row in range(len(vectors)) if set(flat[row]) != set(sieve[row])]
+    shortlist, shortlist_similarity = nearest(vectors, 20, method="shortlist")
+    check(vectors, shortlist, shortlist_similarity, 20)
+    np.testing.assert_allclose(shortlist_similarity, flat_similarity, atol=1e-6)
+    lost = [row for row in range(len(vectors)) if set(flat[row]) != set(shortlist[row])]
     # a different row is right only where it is just as near
     for row in lost:
-        other = np.setxor1d(flat[row], sieve[row])
+        other = np.setxor1d(flat[row], shortlist[row])
         assert np.ptp(vectors[other].astype(float) @ vectors[row]) < 1e-6
 
 
-def test_the_sieve_needs_its_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the search of doubtful rows the sieve does lose neighbours here, so the test above can fail."""
+def test_the_shortlist_needs_its_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the search of doubtful rows the shortlist does lose neighbours here, so the test above can fail."""
     vectors = np.concatenate([unit(np.ones((400, 32)) + 1e-3 * np.random.default_rng(i).normal(size=(400, 32))) for i in range(2)])
-    right = nearest(vectors, 20, method="sieve")[1]
+    right = nearest(vectors, 20, method="shortlist")[1]
     monkeypatch.setattr(neighbours, "ROUNDING", -1.0)  # every row counts as clear
-    wrong = nearest(vectors, 20, method="sieve")[1]
+    wrong = nearest(vectors, 20, method="shortlist")[1]
     np.testing.assert_allclose(right, nearest(vectors, 20, method="flat")[1], atol=1e-6)
     assert (wrong < right - 1e-7).any()
 
