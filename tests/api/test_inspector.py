@@ -289,7 +289,7 @@ def _page() -> None:
 
 
 def test_the_dialog_opens_on_a_page():
-    test = AppTest.from_function(_page, default_timeout=30).run()
+    test = AppTest.from_function(_page, default_timeout=180).run()
     assert not test.exception
 
 

@@ -148,7 +148,7 @@ def test_map_follows_decisions(page, served):
     reviews = Reviews(served[1])
     reviews.decide(inspection.dataset.digest, inspection.dataset.ids[:7], "exclude", reviewer="Grace")
     reviews.close()
-    page.get_by_role("button", name="excluded 7").wait_for(timeout=5000)
+    page.get_by_role("button", name="excluded 7").wait_for(timeout=60_000)
 
 
 def test_hover_names_the_image(page, served):

@@ -94,7 +94,7 @@ def test_gallery_shows_what_somebody_else_decides(page, served):
     reviews.decide(inspection.dataset.digest, [inspection.dataset.ids[worst]], "keep", reviewer="Grace")
     reviews.close()
     other = page.locator(".tile").nth(2).locator(".badge.keep")
-    other.wait_for(timeout=4000)
+    other.wait_for(timeout=20_000)
     assert "Grace" in other.inner_text()
 
 

@@ -40,9 +40,9 @@ def sign(page, name: str) -> None:
 
 def open_page(page, app, name: str, query: str = "") -> None:
     page.goto(f"{app.address}/{name}{query}")
-    page.get_by_role("heading", level=1).wait_for(timeout=30_000)
+    page.get_by_role("heading", level=1).wait_for(timeout=60_000)
     if name in ("map", "gallery", "relabel"):
-        page.wait_for_selector(READY, timeout=30_000)
+        page.wait_for_selector(READY, timeout=60_000)
 
 
 def decide_all(page, key: str, count: int) -> None:
@@ -111,7 +111,7 @@ def test_lasso_shows_the_selected_images_and_survives_a_change_of_page(page, app
 
 def shown_choice(page, label: str, wanted: str) -> None:
     """Until the select box `label` shows a value that matches `wanted`."""
-    expect(page.get_by_label(label, exact=True)).to_have_value(re.compile(wanted), timeout=30_000)
+    expect(page.get_by_label(label, exact=True)).to_have_value(re.compile(wanted), timeout=60_000)
 
 
 def test_an_address_opens_the_same_view_again(page, app):
@@ -121,7 +121,7 @@ def test_an_address_opens_the_same_view_again(page, app):
     address = page.url
     page.goto("about:blank")
     page.goto(address.replace("/gallery?", "/?"))
-    page.get_by_role("heading", name="Gallery").wait_for(timeout=30_000)
+    page.get_by_role("heading", name="Gallery").wait_for(timeout=60_000)
     shown_choice(page, "Given label", r"^3 +\(\d+ suspicious of")
     shown_choice(page, "Sorted by", "^out of place$")
 
@@ -134,7 +134,7 @@ def test_two_people_see_each_others_decisions(browser, app):
         sign(page, name)
     ada.get_by_role("option").first.or_(ada.get_by_role("checkbox").first).click()
     ada.keyboard.press("x")
-    bob.get_by_text("excluded", exact=False).first.wait_for(timeout=4_000)
+    bob.get_by_text("excluded", exact=False).first.wait_for(timeout=20_000)
     for context in contexts:
         context.close()
 
@@ -142,7 +142,7 @@ def test_two_people_see_each_others_decisions(browser, app):
 def test_every_page_stands_without_a_fault(page, app):
     for name, heading in (("", "Demo"), ("map", "Map"), ("gallery", "Gallery"), ("relabel", "Relabel"), ("export", "Export")):
         page.goto(f"{app.address}/{name}")
-        page.get_by_role("heading", name=heading).first.wait_for(timeout=30_000)
+        page.get_by_role("heading", name=heading).first.wait_for(timeout=60_000)
         assert page.get_by_test_id("stException").count() == 0
         assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     assert "Traceback" not in app.log.read_text()
@@ -159,10 +159,10 @@ def test_streamlit_run_serves_the_same_app(page, tmp_path, demo_workspace):
 def test_a_fresh_workspace_analyses_the_demo_by_itself(page, tmp_path):
     with running_app(tmp_path, tmp_path / "workspace") as served:
         page.goto(served.address)
-        page.get_by_text("Step ", exact=False).first.wait_for(timeout=30_000)
-        page.get_by_text("How suspicious").wait_for(timeout=90_000)
+        page.get_by_text("Step ", exact=False).first.wait_for(timeout=60_000)
+        page.get_by_text("How suspicious").wait_for(timeout=300_000)
         page.get_by_role("link", name="Map", exact=True).click()
-        page.wait_for_selector(READY, timeout=90_000)
+        page.wait_for_selector(READY, timeout=300_000)
 
 
 def test_only_a_browser_that_was_given_the_key_gets_in(page, browser, tmp_path, demo_workspace):
@@ -172,12 +172,12 @@ def test_only_a_browser_that_was_given_the_key_gets_in(page, browser, tmp_path, 
         assert page.goto(f"{app.address}/gallery").status == 403
         expect(page.get_by_role("heading", name="Taster needs its key")).to_be_visible()
         page.goto(f"{app.address}/gallery?key=a+key+%26+more")
-        page.get_by_role("heading", level=1, name="Gallery").wait_for(timeout=30_000)
+        page.get_by_role("heading", level=1, name="Gallery").wait_for(timeout=60_000)
         # pictures and the WebSocket are let in too, and the key is in no address any more
-        page.wait_for_selector(READY, timeout=30_000)
+        page.wait_for_selector(READY, timeout=60_000)
         assert "key=" not in page.url
         page.reload()
-        page.wait_for_selector(READY, timeout=30_000)
+        page.wait_for_selector(READY, timeout=60_000)
         other = browser.new_context().new_page()
         assert other.goto(app.address).status == 403
         other.context.close()

@@ -71,7 +71,7 @@ def shown(test: AppTest) -> str:
 
 
 def opened(**asked: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180)
     for name, value in asked.items():
         test.query_params[name] = value
     test.run()
@@ -223,12 +223,12 @@ def test_a_drawn_box_shows_exactly_its_images(page, tmp_path, workspace, planted
         page.mouse.move(*at(0.7, 0.2), steps=4)
         page.mouse.move(*at(0.99, 0.49), steps=4)
         page.mouse.up()
-        page.get_by_role("button", name="Clear selection").wait_for(timeout=30_000)
+        page.get_by_role("button", name="Clear selection").wait_for(timeout=60_000)
         quadrant = quadrant_of(planted)
         region = page.url.split("sel=")[1].split("~")[0].split("%7E")[0]
         rows = rows_in_region(quadrant, region)
         assert set(rows.tolist()) == set(np.flatnonzero(quadrant.corner == POISON).tolist())
-        page.get_by_text(f"{len(rows):,} images selected").wait_for(timeout=30_000)
+        page.get_by_text(f"{len(rows):,} images selected").wait_for(timeout=60_000)
         worst = rows[np.argsort(-planted.suspicion[rows], kind="stable")]
         for row in worst[:3]:
             page.get_by_text(planted.dataset.ids[row], exact=True).first.wait_for()
@@ -248,7 +248,7 @@ def test_a_clicked_point_tells_its_reasons(page, tmp_path, workspace, planted):
         page.get_by_role("button", name="Clear selection").wait_for(timeout=60_000)
         # Streamlit lets a click choose a point only where the mouse does not draw
         page.get_by_role("radio", name="Click").click()
-        page.wait_for_function("() => document.querySelector('.js-plotly-plot')?._fullLayout?.clickmode === 'event+select'", timeout=30_000)
+        page.wait_for_function("() => document.querySelector('.js-plotly-plot')?._fullLayout?.clickmode === 'event+select'", timeout=60_000)
         # the first of the diamonds, clicked where the browser drew it
         place = page.evaluate(
             """() => { const plot = document.querySelector('.js-plotly-plot');
@@ -265,7 +265,7 @@ def test_a_clicked_point_tells_its_reasons(page, tmp_path, workspace, planted):
         for _ in range(4):
             page.mouse.click(*place)
             with contextlib.suppress(TimeoutError):
-                page.wait_for_function("(name) => location.href.includes(name)", arg=name, timeout=10_000)
+                page.wait_for_function("(name) => location.href.includes(name)", arg=name, timeout=60_000)
                 return
         raise AssertionError(f"no click chose {name}: {page.url}")
 

@@ -19,7 +19,7 @@ from tests.support.app_server import ROOT
 
 
 def at_export() -> AppTest:
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run()
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run()
     return test.switch_page(str(ROOT / "pages" / "export.py")).run()
 
 

@@ -34,7 +34,7 @@ def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def at(file: Path) -> AppTest:
-    return AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run().switch_page(str(file)).run()
+    return AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run().switch_page(str(file)).run()
 
 
 def test_it_shows_up_in_the_menu(app_over, tmp_path: Path, registered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_it_shows_up_in_the_menu(app_over, tmp_path: Path, registered: Path, mon
         return real(given)
 
     monkeypatch.setattr(streamlit, "navigation", navigation)
-    assert not AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run().exception
+    assert not AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run().exception
     assert {group: [title for title, _ in found] for group, found in menu.items()} == {
         "Look": ["Overview", "Map", "Gallery"],
         "Decide": ["Triggers", "Relabel", "Agreement", "Counted"],

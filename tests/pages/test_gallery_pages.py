@@ -29,7 +29,7 @@ def shown_ids(page) -> list[str]:
 
 
 def wait_first(page, image: str) -> None:
-    page.locator(f'.tile >> nth=0 >> .foot[title="{image}"]').wait_for(state="attached", timeout=5_000)
+    page.locator(f'.tile >> nth=0 >> .foot[title="{image}"]').wait_for(state="attached", timeout=60_000)
 
 
 def test_turning_shows_the_next_images_and_their_pixels_without_a_rerun(page, served):
@@ -59,7 +59,7 @@ def test_turning_shows_the_next_images_and_their_pixels_without_a_rerun(page, se
     page.keyboard.press("PageUp")
     wait_first(page, expected[20])
     # Python hears of the page at last, and drawing goes on undisturbed
-    page.get_by_text("page 2", exact=True).wait_for(timeout=8_000)
+    page.get_by_text("page 2", exact=True).wait_for(timeout=60_000)
     assert shown_ids(page) == expected[20:40]
 
 
@@ -144,9 +144,9 @@ def test_asking_about_an_image_tells_its_row_each_time(page, served, how):
             tile.dblclick()
 
     ask()
-    page.get_by_text(f"asked {json.dumps([row])}").wait_for(timeout=5_000)
+    page.get_by_text(f"asked {json.dumps([row])}").wait_for(timeout=60_000)
     ask()
-    page.get_by_text(f"asked {json.dumps([row, row])}").wait_for(timeout=5_000)
+    page.get_by_text(f"asked {json.dumps([row, row])}").wait_for(timeout=60_000)
     assert tile.get_attribute("aria-selected") == "false"
 
 
@@ -188,5 +188,5 @@ def test_where_the_server_does_not_answer_python_fills_the_gallery(page, served)
     page.route("**/api/select", lambda route: route.abort())
     show(page, served, f"show=follow&n={n}")
     lasso(page, LEFT_HALF)
-    page.locator(".tile").first.wait_for(timeout=10_000)
+    page.locator(".tile").first.wait_for(timeout=60_000)
     assert page.get_by_text("images selected").count() == 1

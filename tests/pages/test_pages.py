@@ -11,7 +11,7 @@ PAGES = ("overview", "map", "gallery", "relabel", "triggers", "agreement", "prov
 
 
 def at(page: str = "overview") -> AppTest:
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run()
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run()
     return test.switch_page(str(ROOT / "pages" / f"{page}.py")).run() if page != "overview" else test
 
 
@@ -67,7 +67,7 @@ def test_a_wrong_path_is_one_line(app_over, workspace, path):
 
 def test_an_unknown_dataset_in_the_address_is_said(app_over, workspace):
     app_over(workspace)
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180)
     test.query_params["dataset"] = "../../etc"
     test.run()
     assert not test.exception
@@ -76,6 +76,6 @@ def test_an_unknown_dataset_in_the_address_is_said(app_over, workspace):
 
 def test_the_front_door_draws_the_pages_too(app_over, workspace):
     app_over(workspace)
-    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).run()
     assert not test.exception
     assert test.title

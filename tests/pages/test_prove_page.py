@@ -60,7 +60,7 @@ def page_of(test: AppTest) -> AppTest:
 
 
 def at() -> AppTest:
-    return page_of(AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run())
+    return page_of(AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run())
 
 
 def said(test: AppTest) -> str:
@@ -115,7 +115,7 @@ def test_results_stand_and_stand_again_after_another_page(served, proved):
 
 def test_an_address_opens_it(served, proved):
     made = served(proved)
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180)
     test.query_params["page"], test.query_params["dataset"] = "prove", made.newest_key("demo")
     page_of(test.run())
     assert not test.exception and test.title[0].value == "Prove" and len(test.dataframe) == 1

@@ -113,7 +113,7 @@ def page_of(test: AppTest) -> AppTest:
 
 
 def at() -> AppTest:
-    return page_of(AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run())
+    return page_of(AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run())
 
 
 def review(test: AppTest):
@@ -146,7 +146,7 @@ def test_decided_suspects_come_last_when_the_order_is_made(app_over, workspace):
 
 def test_an_address_of_before_opens_what_it_opened_then(app_over, workspace):
     app_over(workspace)
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180)
     test.query_params["page"], test.query_params["sel"] = "relabel", "3.0"
     page_of(test.run())
     assert review(test).value == "suspicious, most suspicious first"

@@ -34,7 +34,7 @@ def fail_in(workspace: Path) -> None:
 
 
 def page(name: str) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run()
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run()
     return test.switch_page(str(ROOT / "pages" / f"{name}.py")).run()
 
 

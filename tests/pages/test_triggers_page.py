@@ -56,7 +56,7 @@ def page_of(test: AppTest) -> AppTest:
 
 
 def at() -> AppTest:
-    return page_of(AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60).run())
+    return page_of(AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180).run())
 
 
 def said(test: AppTest) -> str:
@@ -92,7 +92,7 @@ def test_one_finding_needs_no_list_and_is_told_in_words(app_over, workspace):
 def test_an_address_opens_the_finding(app_over, workspace):
     plant(workspace, two_findings)
     app_over(workspace)
-    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "ui" / "shell.py"), default_timeout=180)
     test.query_params["page"], test.query_params["sel"] = "triggers", "t2"
     page_of(test.run())
     assert not test.exception

@@ -69,7 +69,7 @@ def test_a_new_score_is_everywhere(added: None, tmp_path: Path, capsys: pytest.C
     services = app_over(home.root, str(images))
     item = inspector_item(services.inspection(key), 3, None)
     assert "Its crowd is at" in json.dumps(item) and "In a crowd" in json.dumps(item)
-    page = AppTest.from_file(str(ROOT / "pages" / "gallery.py"), default_timeout=60).run()
+    page = AppTest.from_file(str(ROOT / "pages" / "gallery.py"), default_timeout=180).run()
     assert not page.exception and any("in a crowd" in box.options for box in page.selectbox)
 
 
