@@ -51,11 +51,11 @@ def candidates(clean: Clean, case: dict[str, Any], device: str, settings: Mining
         line = {
             "label": c.label,
             "space": c.space,
-            "rows": len(c.carriers),
-            "planted": int(poison[c.carriers].sum()),
+            "rows": len(c.triggered),
+            "planted": int(poison[c.triggered].sum()),
             "agreement": round(c.found.agreement, 2),
             "apart": round(c.split.centre / c.split.natural, 2),
-            "doubted": c.doubted,
+            "suspect": c.suspect,
         }
         # several guesses end at the same rows
         lines[tuple(line.values())] = line

@@ -5,8 +5,8 @@ chance that something which is no content explains the label (core/triggers). Ru
 or clean data:
 - suspicion = 1 − (1 − content)·(1 − artifact): either is reason enough. A row is suspicious where it is more likely
   than not that something is wrong with it, so the threshold is 0.5 whatever the set;
-- an artifact explains the label: `dirty_label_poison` where the pattern's carriers contradict their label by content
-  far more than the label's other rows do, else `clean_label_poison`;
+- an artifact explains the label: `dirty_label_poison` where the content of the triggered rows contradicts their
+  label far more often than that of the label's other rows does, else `clean_label_poison`;
 - content alone contradicts the label: `dirty_label_poison` where that label collects far more such rows than labels
   usually do (an attacker aims at one class, mistakes spread), else `label_noise`;
 - rows that are not suspicious are `near_duplicate` when their nearest row is ten times nearer than usual or they
@@ -28,7 +28,7 @@ THRESHOLD = 0.5
 DUPLICATE_AT = float(np.exp(-0.1))
 CONCENTRATION_SIGMAS = 6.0
 CONCENTRATION_ROWS = 8
-# share of wrong labels among a pattern's carriers from which all of them are held to be wrong
+# share of wrong labels among a pattern's triggered rows from which all of them are held to be wrong
 DIRTY = 0.5
 
 
@@ -81,7 +81,7 @@ def fuse(
 
 
 def dirty_rows(findings: Sequence[Finding], n: int) -> Bool:
-    """bool (n,): rows poisoned by a pattern most of whose carriers bear wrong labels."""
+    """bool (n,): rows poisoned by a pattern most of whose triggered rows bear wrong labels."""
     dirty = np.zeros(n, dtype=bool)
     for finding in findings:
         if finding.mislabelled > DIRTY:

@@ -173,8 +173,8 @@ def _fit(labels: Int64, classes: int, shares: Shares) -> LabelModel:
             own[gamma][part] = _sharpen(raw, gamma)[np.arange(len(part)), given[part]]
     fits = [(*_error_rates(own[gamma], given, classes), gamma) for gamma in EXPONENTS]
     _, rates, gamma = max(fits, key=lambda fit: fit[0])
-    doubt = np.bincount(given, 1.0 - own[gamma], minlength=classes) / np.maximum(np.bincount(given, minlength=classes), 1)
-    return LabelModel(gamma, rates, MISREAD * doubt)
+    against = np.bincount(given, 1.0 - own[gamma], minlength=classes) / np.maximum(np.bincount(given, minlength=classes), 1)
+    return LabelModel(gamma, rates, MISREAD * against)
 
 
 def _error_rates(own: NDArray[np.float64], given: Int64, classes: int) -> tuple[float, NDArray[np.float64]]:

@@ -1,147 +1,110 @@
-"""Believe a guess or not: do the carriers stand apart, is the pattern reproducible, is it more than shared content?"""
+"""Believe a candidate: its rows are scored by all spaces together, and by what a picture as busy as theirs would show."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from ..types import Bool, Float32, Int64, UInt8
-from .material import EVERY
-from .pursuit import Pursued
-from .separation import Separation, covers_from
-from .settings import MiningSettings
-from .spaces import batches
+from ..types import Float32, Int64
+from .candidate import Candidate, with_suspicion
+from .expected import Expected, calm, expect
+from .joint_score import FIXED, Joint, alone, join
+from .material import EVERY, Material
+from .separation import separate
+from .spaces import Space, each_batch
 
-if TYPE_CHECKING:
-    from .joint_score import Joint
-
-# higher is preferred where several spaces see the same rows
-PREFERRED = {"window": 0, "energy": 1, "plain": 2, "fine": 2}
+Tensor = torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """One guess about one class, measured. rows: int64 (n,) of the class.  alike, usual: mean correlation of the
-    carriers' coarse pictures, and of the class's.  doubted: the carriers' labels are doubted by content far more often
-    than those of the class's other rows; without that, two humps may be two kinds of content.  shape: the direction of
-    a moving patch's picture.  joint: how `found.scores` were made where several spaces made them; calms: of `rows`, see
-    expected.py, there.  covered: whether rows of the rest carry it too, where `found.rest` does not say so by itself.
+class Accepted(Candidate):
+    """A candidate that was believed; `found` and `split` hold its joint scores.
+
+    joint: how any row is scored.  calms: of `rows`, see expected.py; None where `joint` expects the same of calm and busy
+    pictures.  has_covers: whether images of other labels carry the pattern as well.
     """
 
-    label: int
-    space: str
-    rows: Int64
-    found: Pursued
-    split: Separation
-    alike: float
-    usual: float
-    doubted: bool
-    shape: torch.Tensor | None = None
-    joint: Joint | None = None
-    calms: Float32 | None = None
-    covered: bool | None = None
+    joint: Joint
+    calms: Float32 | None
+    has_covers: bool
 
     @property
     def chance(self) -> NDArray[np.float64]:
-        """P(carries) of `rows`."""
+        """P(carries the pattern) of `rows`."""
         return self.chance_of(self.found.scores.double().cpu().numpy(), self.calms)
 
     def chance_of(self, scores: NDArray[np.floating], calms: Float32 | None) -> NDArray[np.float64]:
-        """P(carries) of any rows of the class; calms: None where the pattern is not measured by several spaces."""
-        expected = None if self.joint is None else self.joint.expected
-        if expected is None or calms is None:
+        """P(carries the pattern) of any rows of the class; calms: None where they were not asked for."""
+        if self.joint.expected is None or calms is None:
             return self.split.chance(scores.astype(np.float64))
-        return expected.chance(scores.astype(np.float64), calms.astype(np.float64))
+        return self.joint.expected.chance(scores.astype(np.float64), calms.astype(np.float64))
 
     @property
-    def carriers(self) -> Int64:
-        """Rows that carry it, strongest first."""
-        scores = self.found.scores.cpu().numpy()
-        on = np.flatnonzero(scores >= self.split.threshold if self.calms is None else self.chance >= 0.5)
+    def triggered(self) -> Int64:
+        """Rows that carry the pattern, strongest first."""
+        if self.calms is None:
+            return super().triggered
+        scores, on = self.found.scores.cpu().numpy(), np.flatnonzero(self.chance >= 0.5)
         return np.asarray(self.rows[on[np.argsort(-scores[on], kind="stable")]])
 
-    def rest_covers(self, settings: MiningSettings) -> Bool:
-        """Rows of the rest that carry it too: a second hump beyond the rest's own, bool (r,)."""
-        rest = self.found.rest.double().cpu().numpy()
-        hump = covers_from(rest, settings, doubted=self.doubted)
-        return np.zeros(len(rest), bool) if hump is None else np.asarray(rest >= hump)
 
-    def has_covers(self, settings: MiningSettings) -> bool:
-        """Whether images of other labels carry it as well."""
-        return bool(self.rest_covers(settings).any()) if self.covered is None else self.covered
-
-    @property
-    def quality(self) -> tuple[int, float]:
-        """For sorting, larger is better: spaces that say where the pattern lies first, then how cleanly it parts."""
-        return (PREFERRED[self.space], self.split.centre / (1.0 + self.split.spread))
-
-    def stands_apart(self, settings: MiningSettings) -> bool:
-        """Reproducible, numerous, at home in this class, and apart from a bulk that behaves as the rest does."""
-        s, fewest = self.split, max(settings.least_rows, settings.least_share * len(self.rows))
-        # rows of any class were chosen for their doubt, which is then no evidence of its own
-        doubted = self.doubted and self.label != EVERY
-        # windows are the loudest of hundreds: those of wrong labels agree by chance as well
-        least = settings.suspect_agreement if doubted and self.space != "window" else settings.least_agreement
-        if self.found.agreement < least or s.carriers < fewest or len(self.carriers) < fewest:
-            return False
-        if s.lift < settings.least_lift:
-            # as common elsewhere: cover images, or a class that happens to hold some
-            return False
-        return s.centre >= settings.apart * s.natural or (s.gap >= settings.least_gap and doubted)
-
-    def is_content(self, settings: MiningSettings) -> bool:
-        """The carriers look alike as whole pictures too: near-duplicates, not a pattern laid over different ones."""
-        return self.alike > self.usual + settings.alike
+def accept(material: Material, spaces: dict[str, Space], candidates: list[Candidate]) -> list[Accepted]:
+    """Each candidate, scored by all fixed spaces together or, where these see something else, by its own alone."""
+    if not candidates:
+        return []
+    sample = material.sample(material.settings.rest_rows)
+    there = {name: spaces[name].of(material.pixels, sample) for name in dict.fromkeys([*FIXED, *(c.space for c in candidates)])}
+    made = []
+    for c in candidates:
+        others = torch.from_numpy(material.outside(c.label)[sample]).to(material.device)
+        accepted = _by_all_spaces(material, spaces, c, {name: there[name][others] for name in FIXED})
+        made.append(accepted or _by_its_own(material, c, there[c.space]))
+    return made
 
 
-def more_doubted(doubted: NDArray[np.bool_], carries: NDArray[np.bool_], rise: float) -> bool:
-    """Half of the way, at least, from what the class's other rows show to certainty; both bool (n,) over the class."""
-    if not carries.any() or carries.all():
-        return False
-    return _halfway(float(doubted[carries].mean()), float(doubted[~carries].mean()), rise)
+def _by_its_own(material: Material, candidate: Candidate, sample: Tensor) -> Accepted:
+    joint = alone(candidate.space, candidate.found.direction, sample)
+    return Accepted(**vars(candidate), joint=joint, calms=None, has_covers=bool(candidate.covers(material.settings).any()))
 
 
-def far_more_doubted(lift: float, usual: float, rise: float) -> bool:
-    """`more_doubted` of carriers that are `lift` times as common among doubted rows as among others. usual: share of all rows that are doubted."""
-    return _halfway(lift * usual / (lift * usual + 1.0 - usual), usual, rise)
+def _by_all_spaces(material: Material, spaces: dict[str, Space], candidate: Candidate, rest: dict[str, Tensor]) -> Accepted | None:
+    """rest: by space, vectors (r, D) of the rows that `candidate.found` compares with."""
+    settings = material.settings
+    likely: NDArray[np.floating] = candidate.chance
+    if candidate.label != EVERY:
+        likely = with_suspicion(likely, material.suspect[candidate.rows], settings.suspect_rounds)
+    weights = torch.from_numpy(likely).float().to(material.device)
+    if candidate.space not in FIXED or float(weights.sum()) < settings.least_weight:
+        return None
+    joint, own, others = join(material, spaces, candidate.rows, rest, weights)
+    scores, covers = own.double().cpu().numpy(), candidate.covers(settings)
+    # covers among the rest are known already; spread over a longer scale, they would pass for the rest's own tail
+    split = separate(scores, others[~torch.from_numpy(covers).to(material.device)].double().cpu().numpy(), settings)
+    chance = split.chance(scores)
+    if not _alike(chance, likely, settings.as_many):
+        # spaces that take other rows for triggered see something else, such as how this class differs from the rest
+        return None
+    expected, calms = _expected(material, candidate.rows, joint, scores, chance, split.tail)
+    measured = replace(candidate, found=replace(candidate.found, scores=own, rest=others), split=split)
+    return Accepted(**vars(measured), joint=replace(joint, expected=expected), calms=calms, has_covers=bool(covers.any()))
 
 
-def _halfway(share: float, usual: float, rise: float) -> bool:
-    return share > usual + rise * (1.0 - usual)
+def _expected(
+    material: Material, rows: Int64, joint: Joint, scores: NDArray[np.float64], chance: NDArray[np.float64], tail: tuple[float, float]
+) -> tuple[Expected | None, Float32 | None]:
+    """(what the class's rows would score if they carried the pattern, how calm they are); None where that is another pattern."""
+    side = material.pixels.shape[1]
+    places = joint.directions["plain"].view(3, side, side).square().sum(0)
+    calms = torch.cat(each_batch(lambda images: calm(images, places), material.pixels, rows, material.device)).cpu().numpy()
+    expected = expect(scores, calms.astype(np.float64), chance, tail, places, material.settings)
+    if expected is None or not _alike(expected.chance(scores, calms.astype(np.float64)), chance, material.settings.as_many):
+        return None, None
+    return expected, calms
 
 
-def with_doubt(chance: NDArray[np.floating], doubted: Bool, rounds: int) -> Float32:
-    """P(carries) of a class's rows, given too whether content doubts their label; float32 (m,).
-
-    Under wrong labels nearly all carriers are doubted and few other rows, so doubt is evidence; under right labels both
-    are doubted alike and nothing changes. How much it weighs is read from the class itself, by expectation–maximisation.
-    """
-    odds = np.clip(chance, 1e-9, 1 - 1e-9) / (1 - np.clip(chance, 1e-9, 1 - 1e-9))
-    found = chance.astype(np.float64)
-    for _ in range(rounds):
-        # one row of each kind is added, so that no share is 0 or 1
-        of_carriers = ((found * doubted).sum() + 1) / (found.sum() + 2)
-        of_others = (((1 - found) * doubted).sum() + 1) / ((1 - found).sum() + 2)
-        weight = np.where(doubted, of_carriers / of_others, (1 - of_carriers) / (1 - of_others))
-        found = odds * weight / (1 + odds * weight)
-    return found.astype(np.float32)
-
-
-def coarse(pixels: UInt8, rows: Int64, device: torch.device) -> torch.Tensor:
-    """8×8 pictures as unit vectors without mean, (m, 192): what is left when all detail is gone."""
-    parts = [F.adaptive_avg_pool2d(x, 8).flatten(1) for x in batches(pixels, rows, device)]
-    flat = torch.cat(parts) if parts else torch.zeros(0, 192, device=device)
-    flat = flat - flat.mean(1, keepdim=True)
-    pictures: torch.Tensor = flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-6)
-    return pictures
-
-
-def likeness(vectors: torch.Tensor) -> float:
-    """Mean correlation between different rows of unit vectors (m, d); 0 for fewer than two."""
-    m = len(vectors)
-    return (float(vectors.sum(0).square().sum()) - m) / (m * (m - 1)) if m > 1 else 0.0
+def _alike(chance: NDArray[np.floating], before: NDArray[np.floating], factor: float) -> bool:
+    """Whether about as many rows carry the pattern as before, up to a factor."""
+    return bool(before.sum() / factor <= chance.sum() <= before.sum() * factor)

@@ -1,8 +1,8 @@
 """How plainly a row would show a pattern if it carried it: plainly in a calm picture, faintly in a busy one.
 
 All spaces make contrast equal, so what a pattern adds to a row's score falls with the contrast of the picture it lies on.
-A carrier's score is therefore expected at offset + slope · calm, fitted to the likely carriers by expectation–maximisation;
-a busy row need not reach what a calm one does, and a calm row with a busy one's score carries nothing.
+A triggered row's score is therefore expected at offset + slope · calm, fitted to the rows that are likely triggered by
+expectation–maximisation; a busy row need not reach what a calm one does, and a calm row with a busy one's score carries nothing.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ def calm(images: Tensor, weight: Tensor) -> Tensor:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expected:
-    """A carrier's score is normal around offset + slope · calm; its deviation grows with that centre by `wobble`.
+    """A triggered row's score is normal around offset + slope · calm; its deviation grows with that centre by `wobble`.
 
-    share: of carriers among the class's rows.  tail: start and scale of the other rows' upper tail.
+    share: of triggered rows in the class.  tail: start and scale of the other rows' upper tail.
+    places: (s, s), where the pattern lies, summing to 1.
     """
 
     offset: float
@@ -41,10 +42,11 @@ class Expected:
     wobble: float
     share: float
     tail: tuple[float, float]
+    places: Tensor
     settings: MiningSettings
 
     def centre(self, calms: Float64) -> Float64:
-        """What a carrier scores, (n,)."""
+        """What a triggered row scores, (n,)."""
         return np.asarray(np.maximum(self.offset + self.slope * calms, self.tail[0]))
 
     def chance(self, scores: Float64, calms: Float64) -> Float64:
@@ -63,7 +65,9 @@ class Expected:
         return np.asarray(np.interp(calms, asked, first))
 
 
-def expect(scores: Float64, calms: Float64, chance: Float64, tail: tuple[float, float], settings: MiningSettings) -> Expected | None:
+def expect(
+    scores: Float64, calms: Float64, chance: Float64, tail: tuple[float, float], places: Tensor, settings: MiningSettings
+) -> Expected | None:
     """Fit to a class's rows. scores, calms: (n,).  chance: first guess of who carries it.  None where nobody is left."""
     found = None
     for _ in range(settings.expected_rounds):
@@ -77,6 +81,6 @@ def expect(scores: Float64, calms: Float64, chance: Float64, tail: tuple[float, 
         centre = np.maximum(offset + slope * calms, tail[0])
         # what a row of the rest varies by is no wobble of the pattern
         excess = float(chance @ (((scores - centre) ** 2 - settings.least_spread**2) / centre**2)) / mass
-        found = Expected(offset, slope, max(excess, 0.0) ** 0.5, float(np.clip(mass / len(scores), 1e-6, 0.95)), tail, settings)
+        found = Expected(offset, slope, max(excess, 0.0) ** 0.5, float(np.clip(mass / len(scores), 1e-6, 0.95)), tail, places, settings)
         chance = found.chance(scores, calms)
     return found

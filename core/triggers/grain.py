@@ -1,9 +1,9 @@
 """The grain of an image: how its finest differences are distributed, wherever they lie.
 
 Noise that is drawn anew for each image, and any resampling, change which differences between neighbouring pixels occur
-and how often, though never at one place. Statistics of such residuals are how steganalysis tells an altered picture from
-one that a camera made (Fridrich & Kodovský, "Rich models for steganalysis of digital images", IEEE TIFS 2012), and how
-interpolation is told (Popescu & Farid, IEEE TSP 2005). The filters and means here are our own short choice. Known limit:
+and how often, though never at one place. Statistics of such residuals are how steganalysis separates an altered picture
+from one that a camera made (Fridrich & Kodovský, "Rich models for steganalysis of digital images", IEEE TIFS 2012), and how
+interpolation is detected (Popescu & Farid, IEEE TSP 2005). The filters and means here are our own short choice. Known limit:
 images that came to the set by another way (another size or compression before) differ in grain too.
 """
 

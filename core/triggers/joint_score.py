@@ -1,24 +1,22 @@
 """What several spaces say of a row, as one number: a pattern found in one space leaves traces in the others too.
 
-A wave is told by its coefficients (plain, calm), by what is left of it among fine details (fine), and by how much detail
-there is where (energy); each alone lets some carriers pass as ordinary rows. Each space gives a row one number, along the
-direction of all other likely carriers; Fisher's linear discriminant (1936) of carriers against the rest makes one of them.
+A wave shows in its coefficients (plain, calm), in what is left of it among fine details (fine), and in how much detail
+there is where (energy); each alone lets some triggered rows pass as ordinary ones. Each space gives a row one number, along
+the direction of all other rows that are likely triggered; Fisher's linear discriminant (1936) of these against the rest
+makes one number of them.
 What number a row would have if it carried the pattern depends on how busy its picture is (expected.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..types import Float32, Int64, UInt8
-from .accept import Candidate, with_doubt
-from .expected import Expected, calm, expect
-from .material import EVERY, Material
-from .separation import separate
+from .expected import Expected, calm
+from .material import Material
 from .settings import MiningSettings
 from .spaces import Space, each_batch
 
@@ -48,77 +46,58 @@ class Scale:
 class Joint:
     """How any row is scored. directions: by space, unit (D,).  scales: of each.  weights: (k,).  scale: of their sum.
 
-    places: (s, s), where the pattern lies, summing to 1.  expected: of carriers; both None where one space alone scores.
+    expected: of triggered rows; None where calm and busy pictures are expected to score alike.
     """
 
     directions: dict[str, Tensor]
     scales: dict[str, Scale]
     weights: Tensor
     scale: Scale
-    places: Tensor | None = None
     expected: Expected | None = None
 
     def scores(self, vectors: dict[str, Tensor]) -> Tensor:
         """vectors: by space, (m, D) -> (m,) in robust deviations of the rest."""
-        told = [self.scales[name](vectors[name] @ direction) for name, direction in self.directions.items()]
-        return self.scale(torch.stack(told, 1) @ self.weights)
+        numbers = [self.scales[name](vectors[name] @ direction) for name, direction in self.directions.items()]
+        return self.scale(torch.stack(numbers, 1) @ self.weights)
 
 
-def alone(candidate: Candidate, sample: Tensor) -> Joint:
-    """The score by the candidate's own space. sample: vectors of rows of any kind, (m, D)."""
-    direction, one = candidate.found.direction, torch.ones(1, device=sample.device)
-    same = Scale(torch.zeros_like(one), one)
-    return Joint({candidate.space: direction}, {candidate.space: Scale.of(sample @ direction)}, one, same)
+def alone(space: str, direction: Tensor, sample: Tensor) -> Joint:
+    """The score by one space. direction: unit (D,).  sample: vectors of rows of any kind, (m, D)."""
+    one = torch.ones(1, device=sample.device)
+    return Joint({space: direction}, {space: Scale.of(sample @ direction)}, one, Scale(torch.zeros_like(one), one))
 
 
 def scores_of(pixels: UInt8, spaces: dict[str, Space], ways: list[Joint], device: torch.device) -> list[tuple[Float32, Float32 | None]]:
     """(scores, calms) of every row, float32 (n,), by each way; every image is looked at once in each space that is asked."""
     asked = {name for way in ways for name in way.directions}
 
-    def told(images: Tensor) -> list[tuple[Tensor, Tensor | None]]:
+    def measured(images: Tensor) -> list[tuple[Tensor, Tensor | None]]:
         vectors = {name: spaces[name].vectors(images) for name in asked}
-        return [(way.scores(vectors), None if way.places is None else calm(images, way.places)) for way in ways]
+        return [(way.scores(vectors), None if way.expected is None else calm(images, way.expected.places)) for way in ways]
 
-    parts = each_batch(told, pixels, np.arange(len(pixels)), device)
+    parts = each_batch(measured, pixels, np.arange(len(pixels)), device)
     found = []
-    for k, way in enumerate(ways):
+    for k in range(len(ways)):
         scores = torch.cat([part[k][0] for part in parts]).cpu().numpy()
-        calms = None if way.places is None else torch.cat([part[k][1] for part in parts]).cpu().numpy()  # type: ignore[misc]
-        found.append((scores, calms))
+        calms = [c for part in parts if (c := part[k][1]) is not None]
+        found.append((scores, torch.cat(calms).cpu().numpy() if calms else None))
     return found
 
 
-def join(material: Material, spaces: dict[str, Space], candidate: Candidate, rest: dict[str, Tensor]) -> Candidate:
-    """`candidate` scored by all fixed spaces. rest: by space, vectors (r, D) of the rows that `candidate.found` compares with."""
-    settings = material.settings
-    likely = (
-        candidate.chance
-        if candidate.label == EVERY
-        else with_doubt(candidate.chance, material.doubted[candidate.rows], settings.suspect_rounds)
-    )
-    weights = torch.from_numpy(likely).float().to(material.device)
-    if candidate.space not in FIXED or float(weights.sum()) < settings.least_weight:
-        return candidate
-    told = {name: _by_others(spaces[name].of(material.pixels, candidate.rows), rest[name], weights) for name in FIXED}
-    own, others = (torch.stack([t[i] for t in told.values()], 1) for i in (0, 1))
-    mixed = discriminant(own, others, weights, settings)
+def join(
+    material: Material, spaces: dict[str, Space], rows: Int64, rest: dict[str, Tensor], weights: Tensor
+) -> tuple[Joint, Tensor, Tensor]:
+    """(how any row is scored, scores of `rows`, of the rest), by all fixed spaces.
+
+    rest: by space, vectors (r, D) of the rows compared with.  weights (n,): how likely each of `rows` is triggered.
+    """
+    measured = {name: _by_others(spaces[name].of(material.pixels, rows), rest[name], weights) for name in FIXED}
+    own, others = (torch.stack([m[i] for m in measured.values()], 1) for i in (0, 1))
+    mixed = discriminant(own, others, weights, material.settings)
     scale = Scale.of(others @ mixed)
-    found = replace(candidate.found, scores=scale(own @ mixed), rest=scale(others @ mixed))
-    # covers among the rest are known already; spread over a longer scale, they would pass for the rest's own tail
-    quiet = ~torch.from_numpy(candidate.rest_covers(settings)).to(material.device)
-    split = separate(found.scores.double().cpu().numpy(), found.rest[quiet].double().cpu().numpy(), settings)
-    directions = {name: t[2] for name, t in told.items()}
+    directions = {name: m[2] for name, m in measured.items()}
     scales = {name: Scale.of(rest[name] @ direction) for name, direction in directions.items()}
-    joined = replace(
-        candidate, found=found, split=split, joint=Joint(directions, scales, mixed, scale), covered=candidate.has_covers(settings)
-    )
-    # spaces that take other rows for carriers see something else, such as how this class differs from the rest
-    return _with_expected(material, joined) if _alike(joined.chance, likely, settings.as_many) else candidate
-
-
-def _alike(chance: NDArray[np.floating], before: NDArray[np.floating], factor: float) -> bool:
-    """Whether about as many rows carry the pattern as before, up to a factor."""
-    return bool(before.sum() / factor <= chance.sum() <= before.sum() * factor)
+    return Joint(directions, scales, mixed, scale), scale(own @ mixed), scale(others @ mixed)
 
 
 def _by_others(group: Tensor, rest: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -133,31 +112,10 @@ def _by_others(group: Tensor, rest: Tensor, weights: Tensor) -> tuple[Tensor, Te
     return scale(torch.cat(scores)), scale(rest @ direction), direction
 
 
-def _with_expected(material: Material, candidate: Candidate) -> Candidate:
-    """The joined candidate, with what its rows would score if they carried the pattern."""
-    if candidate.joint is None:
-        return candidate
-    side = material.pixels.shape[1]
-    places = candidate.joint.directions["plain"].view(3, side, side).square().sum(0)
-    calms = calms_of(material.pixels, candidate.rows, places, material.device)
-    scores = candidate.found.scores.double().cpu().numpy()
-    expected = expect(scores, calms.astype(np.float64), candidate.chance, candidate.split.tail, material.settings)
-    if expected is None:
-        return candidate
-    told = replace(candidate, joint=replace(candidate.joint, places=places, expected=expected), calms=calms)
-    return told if _alike(told.chance, candidate.chance, material.settings.as_many) else candidate
-
-
-def calms_of(pixels: UInt8, rows: Int64, places: Tensor, device: torch.device) -> Float32:
-    """How calm `rows` are where the pattern lies, float32 (m,)."""
-    found: Float32 = torch.cat(each_batch(lambda images: calm(images, places), pixels, rows, device)).cpu().numpy()
-    return found
-
-
 def discriminant(group: Tensor, rest: Tensor, weights: Tensor, settings: MiningSettings) -> Tensor:
-    """Unit weights (k,) of k numbers a row: inverse covariance of ordinary rows times the carriers' mean less theirs.
+    """Unit weights (k,) of k numbers a row: inverse covariance of ordinary rows times the triggered rows' mean less theirs.
 
-    group (n, k): the class's rows.  rest (r, k): other rows.  weights (n,): how likely each row of the class is a carrier.
+    group (n, k): the class's rows.  rest (r, k): other rows.  weights (n,): how likely each row of the class is triggered.
     Ordinary are the class's own rows in so far as they carry nothing; few may be left, so the rest counts as a few of them.
     """
     ordinary = torch.cat([group, rest]).clamp(-settings.farthest, settings.farthest)

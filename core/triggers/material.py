@@ -11,18 +11,18 @@ from ..types import Bool, Float32, Int64, UInt8
 from .settings import MiningSettings
 
 CHUNK = 2048  # rows compared at a time
-STREAM = 0x7A57E  # tells this use of a seed from others
+STREAM = 0x7A57E  # sets this use of a seed apart from others
 EVERY = -1  # the label of a pattern that goes with wrong labels of any class
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What the search looks at. pixels: uint8 (n, s, s, 3).  doubted: bool (n,), content contradicts the label."""
+    """What the search looks at. pixels: uint8 (n, s, s, 3).  suspect: bool (n,), content contradicts the label."""
 
     pixels: UInt8
     labels: Int64
     classes: int
-    doubted: Bool
+    suspect: Bool
     vectors: Float32
     device: torch.device
     seed: int
@@ -36,20 +36,20 @@ class Material:
         """Up to `count` of `rows` in their order, the same every time."""
         if len(rows) <= count:
             return rows
-        # a stream of its own: who poisoned the set with the same seed would else have drawn the very same rows
+        # a stream of its own: whoever poisoned the set with the same seed would have drawn the very same rows
         rng = np.random.default_rng([STREAM, self.seed])
         return np.asarray(np.sort(rng.choice(rows, count, replace=False)))
 
     def inside(self, label: int) -> Bool:
-        """Rows of a class; for wrong labels of any class, the doubted."""
+        """Rows of a class; for wrong labels of any class, the label suspects."""
         if label == EVERY:
-            return np.asarray((self.labels >= 0) & self.doubted)
+            return np.asarray((self.labels >= 0) & self.suspect)
         return np.asarray(self.labels == label)
 
     def outside(self, label: int) -> Bool:
-        """Rows that a class is compared with: other labels'; for wrong labels of any class, the undoubted."""
+        """Rows that a class is compared with: other labels'; for wrong labels of any class, those that are not suspect."""
         if label == EVERY:
-            return np.asarray((self.labels >= 0) & ~self.doubted)
+            return np.asarray((self.labels >= 0) & ~self.suspect)
         return np.asarray((self.labels >= 0) & (self.labels != label))
 
     def content_shares(self, rows: Int64, without: Int64) -> Float32:

@@ -41,15 +41,15 @@ def first_half(n: int, device: torch.device) -> Tensor:
     return turn
 
 
-def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor, settings: MiningSettings, *, doubted: bool) -> Pursued:
+def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor, settings: MiningSettings, *, suspect: bool) -> Pursued:
     """A few more turns in which each row weighs what it likely carries, for a pattern that has been found already.
 
-    within (n,): 0…1, what a row may weigh at most, see `pursue`.  doubted: see `separate`.
+    within (n,): 0…1, what a row may weigh at most, see `pursue`.  suspect: see `separate`.
     """
     turn, centre = first_half(len(group), group.device), rest.mean(0)
     halves = (group[turn], group[~turn])
     for _ in range(settings.polish_rounds):
-        split = _split(found, settings, doubted)
+        split = _split(found, settings, suspect)
         weights = torch.from_numpy(split.chance(found.scores.double().cpu().numpy())).float().to(group.device)[:, None]
         weights = weights * within[:, None]
         if min(float(weights[turn].sum()), float(weights[~turn].sum())) < 2:
@@ -59,8 +59,8 @@ def polish(group: Tensor, rest: Tensor, found: Pursued, within: Tensor, settings
     return found
 
 
-def _split(found: Pursued, settings: MiningSettings, doubted: bool) -> Separation:
-    return separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy(), settings, doubted=doubted)
+def _split(found: Pursued, settings: MiningSettings, suspect: bool) -> Separation:
+    return separate(found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy(), settings, suspect=suspect)
 
 
 def _result(seed: str, turn: Tensor, directions: list[Tensor], measured: list[tuple[Tensor, Tensor, Tensor]], k: int) -> Pursued:

@@ -30,9 +30,9 @@ class Picture:
     places: Int32
 
 
-def draw(pixels: UInt8, carriers: Int64, matches: Int64, space: Space, direction: torch.Tensor, settings: MiningSettings) -> Picture:
-    """carriers: rows with the pattern.  matches: rows of like content without it, any number a carrier."""
-    chosen = carriers[: settings.most_drawn]
+def draw(pixels: UInt8, triggered: Int64, matches: Int64, space: Space, direction: torch.Tensor, settings: MiningSettings) -> Picture:
+    """triggered: rows with the pattern.  matches: rows of like content without it, any number for each."""
+    chosen = triggered[: settings.most_drawn]
     if space.name == "window":
         return _moving(pixels, chosen, space, direction)
     if space.name == "energy":
@@ -63,18 +63,18 @@ def _mean(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, (square / max(len(rows), 1) - mean.square()).clamp_min(1e-6)
 
 
-def _difference(pixels: UInt8, carriers: Int64, matches: Int64, sure: float) -> tuple[Float32, Float32]:
-    """(pattern, z), both float32 (h, w, 3): carriers' mean minus that of like content, noise shrunk away.
+def _difference(pixels: UInt8, triggered: Int64, matches: Int64, sure: float) -> tuple[Float32, Float32]:
+    """(pattern, z), both float32 (h, w, 3): the triggered rows' mean minus that of like content, noise shrunk away.
 
     Noise is removed in pixels or in frequencies, wherever less of it, and more of the pattern, is left.
     """
-    mean, variance = _mean(pixels, carriers)
+    mean, variance = _mean(pixels, triggered)
     like, like_variance = _mean(pixels, matches) if len(matches) else (torch.full_like(mean, 0.5), variance)
-    error = (variance / len(carriers) + like_variance / max(len(matches), 1)).sqrt()
+    error = (variance / len(triggered) + like_variance / max(len(matches), 1)).sqrt()
     difference = mean - like
     basis = cosine_basis(difference.shape[-1], difference.device)
     waves = basis @ difference @ basis.T
-    noise = _wave_noise(pixels, carriers, basis) * math.sqrt(1 + len(carriers) / max(len(matches), 1))
+    noise = _wave_noise(pixels, triggered, basis) * math.sqrt(1 + len(triggered) / max(len(matches), 1))
     by_pixel, kept = _shrink(difference, error, sure), _shrink(waves, noise, sure)
     if _risk(difference, by_pixel, error) <= _risk(waves, kept, noise):
         pattern, z = by_pixel, by_pixel / error
@@ -118,7 +118,7 @@ def _gain(values: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
 
 
 def _mask(z: Float32, half: float, *, smooth: bool) -> Real:
-    """0…1, 0.5 where |z| is `half`; a pattern over the whole picture is judged by its 5×5 surroundings, root mean square."""
+    """0…1, 0.5 where |z| is `half`; a pattern over the whole picture is measured by its 5×5 surroundings, root mean square."""
     if smooth:
         power = torch.from_numpy(np.square(z))[None, None]
         z = F.avg_pool2d(F.pad(power, (2, 2, 2, 2), mode="reflect"), 5, 1)[0, 0].sqrt().numpy() * 2
@@ -135,10 +135,10 @@ def _kind(pattern: Float32, settings: MiningSettings) -> str:
     return "periodic" if np.sort(power.ravel())[-8:].sum() > settings.few_waves * power.sum() else "overlay"
 
 
-def _amount(pixels: UInt8, carriers: Int64, matches: Int64, settings: MiningSettings) -> Picture:
-    """No shape, but how much more fine detail (logarithm) carriers hold than images of like content, place by place."""
+def _amount(pixels: UInt8, triggered: Int64, matches: Int64, settings: MiningSettings) -> Picture:
+    """No shape, but how much more fine detail (logarithm) triggered images hold than images of like content, place by place."""
     side = pixels.shape[1]
-    mean, error = _mean_amount(pixels, carriers)
+    mean, error = _mean_amount(pixels, triggered)
     like, like_error = _mean_amount(pixels, matches) if len(matches) else (mean, error)
     more = mean - like
     z = more / (error.square() + like_error.square()).sqrt().clamp_min(1e-6)
@@ -153,19 +153,19 @@ def _mean_amount(pixels: UInt8, rows: Int64) -> tuple[torch.Tensor, torch.Tensor
     return amounts.mean(0), amounts.std(0, correction=0) / math.sqrt(max(len(rows), 1))
 
 
-def _moving(pixels: UInt8, carriers: Int64, space: Space, direction: torch.Tensor) -> Picture:
-    """The mean window of the carriers, shown in the middle of an empty picture."""
+def _moving(pixels: UInt8, triggered: Int64, space: Space, direction: torch.Tensor) -> Picture:
+    """The mean window of the triggered rows, shown in the middle of an empty picture."""
     assert space.places is not None
     side, half = pixels.shape[1], WINDOW // 2
-    places = torch.cat([space.places(x, direction) for x in batches(pixels, carriers, space.device)]).cpu().numpy()
-    padded = np.pad(pixels[carriers], ((0, 0), (half, half), (half, half), (0, 0)), mode="edge").astype(np.float32) / 255
+    places = torch.cat([space.places(x, direction) for x in batches(pixels, triggered, space.device)]).cpu().numpy()
+    padded = np.pad(pixels[triggered], ((0, 0), (half, half), (half, half), (0, 0)), mode="edge").astype(np.float32) / 255
     windows = np.stack([padded[i, r : r + WINDOW, c : c + WINDOW] for i, (r, c) in enumerate(places)])
     mean, spread = windows.mean(0), windows.std(0)
     pattern, z_map, mask = np.zeros((side, side, 3)), np.zeros((side, side)), np.zeros((side, side))
     at = slice(side // 2 - half, side // 2 - half + WINDOW)
-    # what is the same in every carrier belongs to the patch, what varies is the picture under it
-    fixed = (spread.mean(2) < 0.5 * np.median(pixels[carriers].std(0) / 255)).astype(np.float32)
+    # what is the same in every triggered image belongs to the patch, what varies is the picture under it
+    fixed = (spread.mean(2) < 0.5 * np.median(pixels[triggered].std(0) / 255)).astype(np.float32)
     pattern[at, at] = (mean - mean.mean()) * fixed[:, :, None]
-    z_map[at, at] = (mean - mean.mean()).mean(2) / np.maximum(spread.mean(2) / math.sqrt(len(carriers)), 1e-3)
+    z_map[at, at] = (mean - mean.mean()).mean(2) / np.maximum(spread.mean(2) / math.sqrt(len(triggered)), 1e-3)
     mask[at, at] = fixed
     return _picture("moving_patch", pattern, mask, z_map, places.astype(np.int32))

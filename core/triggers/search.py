@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
 
 from ..types import Bool, Float32, Int64, UInt8
-from .accept import Candidate, coarse, far_more_doubted, likeness, more_doubted
+from .candidate import Candidate, Guess, coarse, far_more_suspect, likeness, more_suspect
 from .findings import Mined, conclude
 from .material import EVERY, Material
 from .pursuit import Pursued, polish, pursue
@@ -27,7 +26,7 @@ def mine(
     pixels: UInt8,
     labels: Int64,
     classes: int,
-    doubted: Bool,
+    suspect: Bool,
     vectors: Float32,
     *,
     seed: int = 0,
@@ -37,7 +36,7 @@ def mine(
 ) -> Mined:
     """Search every class for planted patterns; a set in which nothing stands apart gives no finding."""
     with torch.inference_mode():
-        material = Material(pixels, labels, classes, doubted, vectors, torch.device(device), seed, settings)
+        material = Material(pixels, labels, classes, suspect, vectors, torch.device(device), seed, settings)
         if np.bincount(labels[labels >= 0], minlength=1).max() < settings.least_class:
             return conclude(material, {}, [])
         spaces = make_spaces(material)
@@ -55,11 +54,11 @@ def make_spaces(material: Material) -> dict[str, Space]:
 
 
 def search(material: Material, spaces: dict[str, Space], progress: Progress | None) -> list[Candidate]:
-    """Whatever stands apart in any class and any space; progress: told of classes times spaces done."""
+    """Whatever stands apart in any class and any space; progress: called with (done, total) after each class."""
     settings = material.settings
     counts = np.bincount(material.labels[material.labels >= 0], minlength=material.classes)
     searched = [c for c in range(material.classes) if settings.least_class <= counts[c] < (material.labels >= 0).sum()]
-    searched += [EVERY] if int(material.doubted.sum()) >= settings.least_class else []
+    searched += [EVERY] if int(material.suspect.sum()) >= settings.least_class else []
     found, done = [], 0
     for space in (spaces[name] for name in SEARCHED):
         sample = material.sample(settings.rest_rows)
@@ -80,65 +79,73 @@ def _of_class(material: Material, space: Space, label: int, rest: torch.Tensor, 
     settings = material.settings
     rows = material.draw(np.flatnonzero(material.inside(label)), settings.most_class)
     group = space.of(material.pixels, rows)
-    weights, names = [torch.ones(len(rows), device=group.device)], ["all"]
-    if label != EVERY and material.doubted[rows].sum() >= settings.least_suspects:
-        weights.append(torch.from_numpy(material.doubted[rows]).float().to(group.device))
-        names.append("doubted")
-    more = (
-        tail_seeds(group, rest, settings)
-        if rest_waves is None
-        else wave_seeds(waves(material.pixels, rows, material.device), rest_waves, settings)
-    )
-    weights, names = weights + more[0], names + more[1]
+    weights, names = _seeds(material, label, rows, group, rest, rest_waves)
     usual = likeness(coarse(material.pixels, rows[:: max(1, len(rows) // settings.likeness_rows)], material.device))
     found = []
-    # a guess among doubted rows stays among them, every other may gather the whole class
-    within = torch.stack([w if name == "doubted" else torch.ones_like(w) for w, name in zip(weights, names, strict=True)], 1)
+    # a guess among label suspects stays among them, every other may gather the whole class
+    within = torch.stack([w if name == "suspects" else torch.ones_like(w) for w, name in zip(weights, names, strict=True)], 1)
     for k, rounds in enumerate(pursue(group, rest, torch.stack(weights, 1), names, within, settings)):
-        candidate = _of_rounds(rounds, settings, lambda guess: _candidate(material, space, label, rows, guess, usual))
-        apart = candidate.stands_apart(settings)
-        # a slight pattern on many doubted rows stands apart only once every row weighs what it likely carries
-        if apart or names[k] == "doubted":
-            finer = polish(group, rest, candidate.found, within[:, k], settings, doubted=candidate.doubted)
-            polished = _candidate(material, space, label, rows, finer, usual)
-            candidate = polished if polished.stands_apart(settings) else candidate
-        if candidate.stands_apart(settings) and (apart or candidate.doubted) and not (label == EVERY and _one_class(material, candidate)):
-            alike = likeness(coarse(material.pixels, candidate.carriers[: settings.likeness_rows], material.device))
-            found.append(replace(candidate, alike=alike))
+        guess = _of_rounds(rounds, settings, lambda pursued: _guess(material, space, label, rows, pursued))
+        apart = guess.stands_apart(settings)
+        # a slight pattern on many suspects stands apart only once every row weighs what it likely carries
+        if apart or names[k] == "suspects":
+            finer = polish(group, rest, guess.found, within[:, k], settings, suspect=guess.suspect)
+            polished = _guess(material, space, label, rows, finer)
+            guess = polished if polished.stands_apart(settings) else guess
+        if guess.stands_apart(settings) and (apart or guess.suspect) and not (label == EVERY and _one_class(material, guess)):
+            alike = likeness(coarse(material.pixels, guess.triggered[: settings.likeness_rows], material.device))
+            found.append(Candidate.of(guess, alike, usual))
     return found
 
 
-def _of_rounds(rounds: list[Pursued], settings: MiningSettings, judged: Callable[[Pursued], Candidate]) -> Candidate:
-    """The last round's candidate or, where that does not stand apart, the best of the earlier that do.
+def _seeds(
+    material: Material, label: int, rows: Int64, group: torch.Tensor, rest: torch.Tensor, rest_waves: torch.Tensor | None
+) -> tuple[list[torch.Tensor], list[str]]:
+    """First weights (n,) of a class's rows and their names: all, the label suspects, tails or waves."""
+    settings = material.settings
+    weights, names = [torch.ones(len(rows), device=group.device)], ["all"]
+    if label != EVERY and material.suspect[rows].sum() >= settings.least_suspects:
+        weights.append(torch.from_numpy(material.suspect[rows]).float().to(group.device))
+        names.append("suspects")
+    if rest_waves is None:
+        more = tail_seeds(group, rest, settings)
+    else:
+        more = wave_seeds(waves(material.pixels, rows, material.device), rest_waves, settings)
+    return weights + more[0], names + more[1]
+
+
+def _of_rounds(rounds: list[Pursued], settings: MiningSettings, measure: Callable[[Pursued], Guess]) -> Guess:
+    """The last round's guess or, where that does not stand apart, the best of the earlier that do.
 
     rounds: of one guess, the last first. A guess that is right from the start may lose its rows to something louder that
     the class holds anyway (birds with a line of writing below them, beside fifty with a faint wave).
     """
-    last = judged(rounds[0])
+    last = measure(rounds[0])
     if last.stands_apart(settings):
         return last
-    early = (judged(guess) for guess in rounds[1:] if guess.agreement >= settings.least_agreement)
-    return max((c for c in early if c.stands_apart(settings)), key=lambda c: c.quality, default=last)
+    early = (measure(pursued) for pursued in rounds[1:] if pursued.agreement >= settings.least_agreement)
+    return max((g for g in early if g.stands_apart(settings)), key=lambda g: g.quality, default=last)
 
 
-def _candidate(material: Material, space: Space, label: int, rows: Int64, found: Pursued, usual: float) -> Candidate:
+def _guess(material: Material, space: Space, label: int, rows: Int64, found: Pursued) -> Guess:
     """What pursuit or polishing found, with how it parts the class's rows."""
+    settings = material.settings
     scores, rest = found.scores.double().cpu().numpy(), found.rest.double().cpu().numpy()
-    made = Candidate(label, space.name, rows, found, separate(scores, rest, material.settings), 0.0, usual, False)
+    split = separate(scores, rest, settings)
 
-    def doubted(split: Separation) -> bool:
+    def suspect(split: Separation) -> bool:
         if label == EVERY:
-            # all of these rows are doubted and none of the rest: carriers among the rest may be few, and are covers all the same
-            return far_more_doubted(split.lift, float(material.doubted[material.labels >= 0].mean()), material.settings.suspect_rise)
-        return more_doubted(material.doubted[rows], scores >= split.threshold, material.settings.suspect_rise)
+            # all of these rows are suspect and none of the rest: triggered rows of the rest may be few, and are covers all the same
+            return far_more_suspect(split.lift, float(material.suspect[material.labels >= 0].mean()), settings.suspect_rise)
+        return more_suspect(material.suspect[rows], scores >= split.threshold, settings.suspect_rise)
 
-    if not doubted(made.split):
-        return made
-    wider = separate(scores, rest, material.settings, doubted=True)
-    # what comes with a nearer limit has to be doubted as well
-    return replace(made, split=wider if doubted(wider) else made.split, doubted=True)
+    if not suspect(split):
+        return Guess(label, space.name, rows, found, split, suspect=False)
+    wider = separate(scores, rest, settings, suspect=True)
+    # what comes with a nearer limit has to be suspect as well
+    return Guess(label, space.name, rows, found, wider if suspect(wider) else split, suspect=True)
 
 
-def _one_class(material: Material, candidate: Candidate) -> bool:
-    """True where the carriers of a pattern of any class in truth bear one label: that class's own search tells more."""
-    return int(np.bincount(material.labels[candidate.carriers]).max()) > material.settings.one_class * len(candidate.carriers)
+def _one_class(material: Material, guess: Guess) -> bool:
+    """Whether the triggered rows of a pattern of any class bear one label after all: that class's own search says more."""
+    return int(np.bincount(material.labels[guess.triggered]).max()) > material.settings.one_class * len(guess.triggered)

@@ -29,13 +29,13 @@ def natural_limit(standard: Tensor, steps: float) -> Tensor:
 class Separation:
     """How a class's rows fall along one direction.
 
-    carriers: estimated number of rows that carry it.  centre, spread: of the carriers.
+    triggered: estimated number of rows that carry the pattern.  centre, spread: of these.
     natural: where one natural row in a thousand lies.  gap: deviations by which rows beyond a valley outnumber it.
     threshold: score from which a row more likely carries it than not.  false_alarm: share of the rest beyond it.
-    lift: how many times more common carriers are in the class than in the rest.
+    lift: how many times more common triggered rows are in the class than in the rest.
     """
 
-    carriers: float
+    triggered: float
     centre: float
     spread: float
     natural: float
@@ -51,16 +51,16 @@ class Separation:
         return posterior(scores, self.share, self.centre, self.spread, self.tail)
 
 
-def separate(scores: Float64, rest: Float64, settings: MiningSettings, *, doubted: bool = False) -> Separation:
+def separate(scores: Float64, rest: Float64, settings: MiningSettings, *, suspect: bool = False) -> Separation:
     """Split scores (n,) of a class into a bulk that behaves as the rest (r,) does and rows that stand apart.
 
-    doubted: content doubts the labels of what stands apart, so that rows of the rest which lie where no tail of its bulk
-    reaches may be taken for covers, even where they are too few or too scattered for a hump.
-    The bulk's tail is exponential, fitted to the rest below any second hump that the rest has; the carriers are
+    suspect: content contradicts the labels of what stands apart, so that rows of the rest which lie where no tail of its bulk
+    reaches may be taken for covers, even where they are too few or too scattered for a mode.
+    The bulk's tail is exponential, fitted to the rest below any second mode that the rest has; the triggered rows are
     normal; their share and place are fitted by expectation-maximisation.
     """
-    own_hump = covers_from(rest, settings, doubted=doubted)
-    quiet = rest[rest < own_hump] if own_hump is not None else rest
+    own_mode = covers_from(rest, settings, suspect=suspect)
+    quiet = rest[rest < own_mode] if own_mode is not None else rest
     b, c = np.quantile(quiet, (0.95, 0.999))
     a = float(np.quantile(quiet, 0.85))
     scale = max((b - a) / np.log(3.0), (c - b) / np.log(50.0), 0.15)
@@ -74,7 +74,7 @@ def separate(scores: Float64, rest: Float64, settings: MiningSettings, *, doubte
     above = posterior(grid, share, centre, spread, tail) >= 0.5
     threshold = float(grid[np.argmax(above)]) if above.any() else float(centre)
     return Separation(
-        carriers=share * len(scores),
+        triggered=share * len(scores),
         centre=centre,
         spread=spread,
         natural=natural,
@@ -107,23 +107,23 @@ def _fit(scores: Float64, share: float, centre: float, tail: tuple[float, float]
 def posterior(
     t: Float64, share: float, centre: float | Float64, spread: float | Float64, tail: tuple[float, float], stray: float = 0.0
 ) -> Float64:
-    """P(carries | score) of normal carriers beside a bulk with an exponential tail (start, scale).
+    """P(carries | score) of normal triggered rows beside a bulk with an exponential tail (start, scale).
 
-    centre, spread: of all carriers or, (n,), of each.  stray: share of carriers that lie anywhere between bulk and centre.
+    centre, spread: of all triggered rows or, (n,), of each.  stray: share of them that lie anywhere between bulk and centre.
     """
     start, scale = tail
     beyond = np.maximum(t - start, 0.0) / scale
     bulk = np.where(t > start, 0.05 / scale * np.exp(-np.minimum(beyond, 700)), 0.5)
     below = np.minimum(t - centre, 0.0) / spread
-    # beyond the carriers' centre a row can only be more of a carrier
-    carrier = np.exp(-0.5 * below**2) / (spread * np.sqrt(2 * np.pi))
-    carrier = (1 - stray) * carrier + stray / np.maximum(centre - start, 1.0)
-    odds = share * carrier / ((1 - share) * bulk + 1e-300)
+    # beyond the triggered rows' centre a row can only be more likely triggered
+    density = np.exp(-0.5 * below**2) / (spread * np.sqrt(2 * np.pi))
+    density = (1 - stray) * density + stray / np.maximum(centre - start, 1.0)
+    odds = share * density / ((1 - share) * bulk + 1e-300)
     return np.asarray(np.where(t > start, odds / (1 + odds), 0.0))
 
 
 def gap(scores: Float64, settings: MiningSettings) -> float:
-    """Largest (hump − valley before it)/√(hump + valley) of counts beyond the bulk, in windows of several widths."""
+    """Largest (mode − valley before it)/√(mode + valley) of counts beyond the bulk, in windows of several widths."""
     best = 0.0
     ordered = np.sort(scores)
     for width in settings.mode_widths:
@@ -137,18 +137,18 @@ def gap(scores: Float64, settings: MiningSettings) -> float:
     return best
 
 
-def covers_from(rest: Float64, settings: MiningSettings, *, doubted: bool) -> float | None:
-    """Where the rest's cover images begin; None where it seems to have none. doubted: see `separate`."""
-    hump = valley(rest, settings)
-    if hump is not None or not doubted:
-        return hump
+def covers_from(rest: Float64, settings: MiningSettings, *, suspect: bool) -> float | None:
+    """Where the rest's cover images begin; None where it seems to have none. suspect: see `separate`."""
+    mode = valley(rest, settings)
+    if mode is not None or not suspect:
+        return mode
     a, b, c = np.quantile(rest, (0.85, 0.95, 0.99))
     limit = float(b + settings.covers_beyond * max((b - a) / np.log(3.0), (c - b) / np.log(5.0), 0.15))
     return limit if (rest >= limit).any() else None
 
 
 def valley(scores: Float64, settings: MiningSettings) -> float | None:
-    """Where a second hump begins, None where there is none: cover images in other classes make one."""
+    """Where a second mode begins, None where there is none: cover images in other classes make one."""
     ordered = np.sort(scores)
     start = max(float(np.quantile(ordered, 0.9)), 2.5)
     best, at = settings.least_mode, None

@@ -168,7 +168,7 @@ def plain_space(side: int, device: torch.device) -> Space:
 def calm_space(device: torch.device) -> Space:
     """High-passed, divided by the local mean square: calm places speak, busy ones are silent.
 
-    To tell a known pattern from noise whose strength is known everywhere, each place counts by the noise's variance.
+    To separate a known pattern from noise whose strength is known everywhere, each place counts by the noise's variance.
     """
 
     def vectors(x: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ def whitener(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> 
 
     square = torch.stack([torch.zeros(3, side, side, device=device), *each_batch(loud, pixels, sample, device)]).sum(0)
     scale = (square / max(len(sample), 1)).sqrt()
-    # frequencies that the set hardly has (enlarged pictures) would else be noise blown up without end
+    # frequencies that the set hardly has (enlarged pictures) would otherwise be noise blown up without end
     scale = scale.clamp_min(SHRINK * float(scale.square().mean().sqrt()) + 1e-6)
 
     def whiten(x: Tensor) -> Tensor:
@@ -237,7 +237,7 @@ def _places(loud: Tensor) -> Tensor:
 def energy_space(pixels: UInt8, sample: NDArray[np.int64], device: torch.device) -> Space:
     """How much fine detail there is where and in which direction, and its grain, decorrelated: bends, resampling, noise.
 
-    Both parts stand side by side: a bend is told by its places better than by its grain, noise the other way round.
+    Both parts stand side by side: a bend shows in its places more than in its grain, noise the other way round.
     """
     located = _Decorrelated(each_batch(lambda x: log_energy(x).flatten(1), pixels, sample, device), SHRINK)
     grained = _Decorrelated(each_batch(lambda x: grain(opponent(x)), pixels, sample, device), GRAIN_SHRINK)

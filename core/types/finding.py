@@ -18,20 +18,20 @@ class Finding:
     """One pattern that predicts a label although it is no content, with the rows that carry it.
 
     trigger_id: "t1", "t2", … by falling strength.  kind: one of FINDING_KINDS.
-    label: class index that the carriers are labelled, −1 where the carriers' labels are many (all-to-all).
+    label: class index that the triggered rows are labelled, −1 where they have many labels (all-to-all).
     rows: int64 (m,), rows judged poisoned by it, by falling score.
     covers: int64 (c,), rows that carry it but whose label it does not explain (another class's images).
     row_scores: float32 (n,), how strongly each row carries it, in robust deviations of rows that do not, levelled for how
         busy its picture is; higher = more.
     threshold: row_scores at or above it count as carrying.
     pattern: float32 (h, w, 3), what the trigger adds to an image on average, signed, 1 = full scale (255);
-        for the kinds without a shape (SHAPELESS) how much more fine detail carriers hold there, natural logarithm.
+        for the kinds without a shape (SHAPELESS) how much more fine detail triggered images hold there, natural logarithm.
     mask: float32 (h, w) in 0…1, where the pattern sits.
-    z_map: float32 (h, w), the mean carrier's departure from its class, in standard errors, largest channel, signed.
+    z_map: float32 (h, w), the mean triggered image's departure from its class, in standard errors, largest channel, signed.
     spectrum: float32 (h, w), log10 power of the pattern, zero frequency in the middle.
     places: int32 (m, 2), row and column of the pattern's middle in each of `rows`; (0, 2) where it does not move.
-    strength: how far the carriers stand from the rest, in robust deviations.
-    false_alarm: estimated share of rows without the pattern at or above the threshold, counted on rows that it was not learnt from, 0…1.
+    strength: how far the triggered rows stand from the rest, in robust deviations.
+    false_alarm: estimated share of rows without the pattern at or above the threshold, counted on rows that had no part in finding it, 0…1.
     contradicted: share of `rows` whose content contradicts their label, 0…1.
     usual: the same share among the label's rows that do not carry it, asked in the same way.
     """

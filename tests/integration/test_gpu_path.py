@@ -95,7 +95,7 @@ def test_mining_finds_the_same_rows() -> None:
     rows = np.flatnonzero(toy.content != 1)[:40]
     stamp(toy, rows, checker(), np.tile([SIDE - 4, SIDE - 4], (len(rows), 1)))
     toy.labels[rows] = 1
-    found = mine(toy.pixels, toy.labels, CLASSES, toy.doubted, toy.vectors, device="cuda")
+    found = mine(toy.pixels, toy.labels, CLASSES, toy.suspect, toy.vectors, device="cuda")
     assert sorted(found.findings[0].rows) == sorted(rows)
 
 

@@ -20,7 +20,7 @@ class Toy:
     vectors: np.ndarray
 
     @property
-    def doubted(self) -> np.ndarray:
+    def suspect(self) -> np.ndarray:
         return self.labels != self.content
 
     def rows_of(self, content: int) -> np.ndarray:
