@@ -1,4 +1,4 @@
-"""Errors that a person can mend, in one line: what is wrong – what is allowed – the way out."""
+"""Errors that a person can fix, in one line: what is wrong – what is allowed – the way out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class TasterError(Exception):
 
 
 class UserError(TasterError):
-    """Something the user can mend.
+    """Something the user can fix.
 
     Parameters
     ----------

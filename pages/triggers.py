@@ -86,7 +86,7 @@ def _facts(inspection: Inspection, finding: Finding) -> None:
 
 
 def _decide(inspection: Inspection, finding: Finding) -> None:
-    st.subheader("Decide all carriers")
+    st.subheader("Decide all triggered images")
     carrier_audit(
         inspection,
         finding,

@@ -1,6 +1,6 @@
 """The program: it parses one command, runs it, and says in one line how it failed.
 
-Exit codes: 0 done, 1 internal fault, 2 something the user can mend (one line that says how).
+Exit codes: 0 done, 1 internal fault, 2 something the user can fix (one line that says how).
 """
 
 from __future__ import annotations

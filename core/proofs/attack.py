@@ -1,4 +1,4 @@
-"""How the victims are attacked: by the trigger that the truth knows, by a mined pattern, or by carriers held back.
+"""How the victims are attacked: by the trigger that the truth knows, by a mined pattern, or by triggered images held back.
 
 Attack success: the share of images that are not of the target's class and that the victim calls the target once the
 trigger is on them.
@@ -28,7 +28,7 @@ class Attacked:
     """Images that carry the trigger, and what the attacker wants them called.
 
     pixels: uint8 (p, side, side, 3).  goals: int64 (p,).  of_test: int64 (p,), index into the test images, or (0,)
-    where these are carriers of the set.  kept_out: int64, rows of the set that no victim may train on.
+    where these are triggered images of the set.  kept_out: int64, rows of the set that no victim may train on.
     facts: what the result says of it, ready for JSON; "reason" where p = 0.
     """
 
@@ -76,7 +76,7 @@ def attacked(
 
 def _none(side: int, findings: tuple[Finding, ...], truth: Truth | None) -> Attacked:
     if findings:
-        reason = "no stamp can make the patterns that were found, and too few of their carriers have a wrong label to test with"
+        reason = "no stamp can make the patterns that were found, and too few of their images have a wrong label to test with"
     elif truth is not None:
         reason = "labels alone were changed, or the trigger was not written down, and the scan found no pattern"
     else:
@@ -156,7 +156,7 @@ def _target_name(dataset: Dataset, goals: Int64) -> str:
 
 
 def by_finding(inspection: Inspection, pixels: UInt8, test: TestSet, test_pixels: UInt8, finding: Finding) -> Attacked | None:
-    """A mined pattern put on test images, or carriers of it held back; None where neither can be had."""
+    """A mined pattern put on test images, or triggered images held back; None where neither can be had."""
     dataset = inspection.dataset
     if finding.label >= 0 and finding.kind in STAMPED:
         stamp = stamp_of(finding, pixels, contents_of(inspection), trusted(inspection, None))
@@ -187,7 +187,7 @@ def contents_of(inspection: Inspection) -> Int64:
 
 
 def _by_carriers(inspection: Inspection, pixels: UInt8, test: TestSet, finding: Finding) -> Attacked | None:
-    """Some of the carriers whose content contradicts their label are held back: does a victim call them that label?"""
+    """Some of the triggered images whose content contradicts their label are held back: does a victim call them that label?"""
     dataset = inspection.dataset
     wrong = contents_of(inspection)[finding.rows] != dataset.labels[finding.rows]
     able = finding.rows[wrong & ~test.kept_out[finding.rows]]

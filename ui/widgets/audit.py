@@ -26,7 +26,7 @@ _audit = st.components.v2.component("taster_audit", **widget_source("audit"))
 
 @dataclass(frozen=True)
 class AuditWords:
-    """How the audit speaks of a group. one, many: of what it is made ("carrier").  hit, miss: what the person says of
+    """How the audit speaks of a group. one, many: of what it is made ("triggered image").  hit, miss: what the person says of
     each ("poisoned", "not poisoned").  every: how the log says that all were looked at.
     answers: the three buttons, (key, text, what it means, sign, tone: good, bad or warn, counts as: hit, miss, unsure)."""
 

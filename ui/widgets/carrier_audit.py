@@ -1,4 +1,4 @@
-"""The audit of a finding's carriers, and what can be done with all of them."""
+"""The audit of a finding's triggered images, and what can be done with all of them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ui.widgets.components import Writer
 from ui.widgets.trigger_views import marking, shifts
 
 CARRIERS = AuditWords(
-    one="carrier",
-    many="carriers",
+    one="triggered image",
+    many="triggered images",
     hit="poisoned",
     miss="not poisoned",
     hint="Poisoned: somebody put the pattern on it, whatever its label says. Not sure counts as not poisoned.",
@@ -80,7 +80,7 @@ def suggestion(inspection: Inspection, row: int) -> int:
 
 
 def actions(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
-    """What may be done with all carriers: action, title, what will happen (`says`), rows (None: all), labels (class
+    """What may be done with all triggered images: action, title, what will happen (`says`), rows (None: all), labels (class
     numbers, one a row, for relabel)."""
     n = len(finding.rows)
     return [

@@ -1,4 +1,4 @@
-"""The Triggers page in pieces: a finding in plain words, its pictures, a strip of carriers, the chart of its score."""
+"""The Triggers page in pieces: a finding in plain words, its pictures, a strip of triggered images, the chart of its score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BINS = 60
 _AMBER = "#d9962b"
 # Plotly's own black does not show in the dark theme
 _LINE = "#7d8894"
-# shares of carriers whose content contradicts their label, beyond which an attack is called by one name
+# shares of triggered images whose content contradicts their label, beyond which an attack is called by one name
 _DIRTY, _CLEAN = 0.7, 0.3
 
 _evidence = st.components.v2.component("taster_evidence", **widget_source("evidence"))
@@ -50,7 +50,7 @@ def facts(inspection: Inspection, finding: Finding) -> list[str]:
         _carried(inspection, finding),
         _label_fact(finding),
         _covers_fact(finding),
-        f"The carriers stand **{finding.strength:.1f}** standard deviations above images without the pattern (its strength).",
+        f"The triggered images stand **{finding.strength:.1f}** standard deviations above images without the pattern (its strength).",
         f"False alarms: about **{_percent(finding.false_alarm)}** of images without the pattern reach the threshold "
         f"({finding.false_alarm * n:,.1f} of {n:,}). This was counted on images that the pattern was not learnt from.",
     ]
@@ -152,9 +152,9 @@ def shifts(finding: Finding, rows: NDArray[np.int64]) -> list[list[float] | None
 
 
 def evidence(inspection: Inspection, finding: Finding, *, key: str) -> Any:
-    """The finding's pictures, enlarged by whole factors, and a strip of carriers with the region marked or not.
+    """The finding's pictures, enlarged by whole factors, and a strip of triggered images with the region marked or not.
 
-    Its state's `.inspect` is {"row"} for the one run in which somebody asks to see all about a carrier.
+    Its state's `.inspect` is {"row"} for the one run in which somebody asks to see all about a triggered image.
     """
     strip = np.unique(np.linspace(0, len(finding.rows) - 1, min(STRIP, len(finding.rows))).astype(np.int64))
     rows = finding.rows[strip]
@@ -169,7 +169,7 @@ def evidence(inspection: Inspection, finding: Finding, *, key: str) -> Any:
                 {"row": row, "label": _name(inspection, row), "score": round(float(finding.row_scores[row]), 1), "shift": shift}
                 for row, shift in zip(rows.tolist(), shifts(finding, rows), strict=True)
             ],
-            "strip_words": f"{len(rows)} of the {len(finding.rows):,} carriers, from the strongest to the weakest",
+            "strip_words": f"{len(rows)} of the {len(finding.rows):,} triggered images, from the strongest to the weakest",
         },
     )
 
@@ -183,11 +183,15 @@ def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
     words = [
         ("pattern", "The pattern", "What it adds to an image: lighter than grey adds, darker takes away."),
         ("looks", "As it looks", f"At its own strength on a grey image.{whole}"),
-        ("", "On an image", "The strongest carrier; the line marks where the pattern sits." if not whole else "The strongest carrier."),
+        (
+            "",
+            "On an image",
+            "The strongest triggered image; the line marks where the pattern sits." if not whole else "The strongest triggered image.",
+        ),
         ("spectrum", "Spectrum", "Coarse shapes in the middle, fine ones outside; lone bright spots are stripes."),
-        ("carriers", "Mean carrier", f"Mean of {len(carriers):,} of the {len(finding.rows):,} carriers."),
+        ("carriers", "Mean triggered image", f"Mean of {len(carriers):,} of the {len(finding.rows):,} triggered images."),
         ("others", "Mean of the others", f"Mean of {len(others):,} {rest}."),
-        ("difference", "Their difference", "Mean carrier minus the others, on grey."),
+        ("difference", "Their difference", "Mean triggered image minus the others, on grey."),
         (
             "departure",
             "Where it departs",
@@ -201,17 +205,21 @@ def _shapeless_figures(inspection: Inspection, finding: Finding, compared: int, 
     """Of what is another picture in every image only the amount can be shown, and one image beside another."""
     more = "more" if finding.kind == "texture" else "less"
     words = [
-        ("", "On an image", "The strongest carrier."),
+        ("", "On an image", "The strongest triggered image."),
         ("detail", "Its fine detail", f"What is left of it without its blur, on grey. Carriers hold {more} than is usual."),
         ("usual_detail", "Fine detail elsewhere", f"Of an ordinary image among {compared:,} {rest}, equally amplified."),
         ("pattern", "How much detail", "Carriers against images of like content: lighter than grey is more fine detail, darker is less."),
-        ("carriers", "Mean carrier", f"Mean of up to {MOST_AVERAGED} carriers: the trigger has no fixed shape that would stand out here."),
+        (
+            "carriers",
+            "Mean triggered image",
+            f"Mean of up to {MOST_AVERAGED} triggered images: the trigger has no fixed shape that would stand out here.",
+        ),
         ("others", "Mean of the others", f"Mean of {compared:,} {rest}."),
-        ("difference", "Their difference", "Mean carrier minus the others, on grey."),
+        ("difference", "Their difference", "Mean triggered image minus the others, on grey."),
         (
             "departure",
             "How sure",
-            f"Fine detail of carriers against like images: red more, blue less; strongest {_deepest(finding):.0f} standard errors.",
+            f"Fine detail of triggered images against like images: red more, blue less; strongest {_deepest(finding):.0f} standard errors.",
         ),
     ]
     return _named_figures(inspection, finding, words)

@@ -1,4 +1,4 @@
-/* The audit of a group: a finding's carriers, or many proposals. Its answers stay in this browser until the decision that rests on them; keys work
+/* The audit of a group: a finding's triggered images, or many proposals. Its answers stay in this browser until the decision that rests on them; keys work
    only while the audit has the focus, because elsewhere on the page a letter is not meant as an answer. */
 
 import { savedLine } from "../shared/badge.js";

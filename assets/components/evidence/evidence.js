@@ -1,4 +1,4 @@
-/* What a finding looks like: its pictures in two lines, and a strip of carriers. */
+/* What a finding looks like: its pictures in two lines, and a strip of triggered images. */
 
 import { el } from "../shared/dom.js";
 import { afterDialog } from "../shared/focus.js";

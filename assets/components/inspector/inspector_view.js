@@ -114,7 +114,7 @@ export class InspectorView {
       el("p", { text: finding.poisoned ? "This image is judged poisoned by it." : "This image carries it, but its label is not what the pattern points to: perhaps a decoy, or a coincidence." }),
     ];
     if (finding.score !== null) lines.push(el("p", { class: "muted", text: `It carries the pattern with strength ${number(finding.score)}; from ${number(finding.threshold)} on, an image counts as carrying it (in deviations of images that do not).` }));
-    if (finding.false_alarm !== null) lines.push(el("p", { class: "muted", text: `About ${percent(finding.false_alarm, 2)} of images without it would be taken for carriers.` }));
+    if (finding.false_alarm !== null) lines.push(el("p", { class: "muted", text: `About ${percent(finding.false_alarm, 2)} of images without it would be taken for triggered images.` }));
     return lines;
   }
 

@@ -138,7 +138,7 @@ def test_what_is_no_sample_is_refused(bad):
 def test_sizes_and_notes():
     assert sizes(400) == [10, 20, 50] and sizes(15) == [10, 15] and sizes(3) == [3] and sizes(0) == []
     assert audit_note("t1", 19, 20, 10**7, CARRIERS) == "t1, audit: 19 of 20 poisoned, 95 % interval 75–100 % of 10000000"
-    assert audit_note("t2", 5, 6, 6, CARRIERS) == "t2, audit: 5 of 6 poisoned, every carrier was looked at"
+    assert audit_note("t2", 5, 6, 6, CARRIERS) == "t2, audit: 5 of 6 poisoned, every triggered image was looked at"
 
 
 def test_each_carrier_gets_its_own_suggestion_and_the_rest_stays():
