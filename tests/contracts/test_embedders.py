@@ -268,7 +268,7 @@ def test_precomputed_vectors_keep_their_rows(tmp_path: Path) -> None:
     given = np.random.default_rng(0).normal(size=(12, 6))
     np.save(tmp_path / "v.npy", given)
     model = find_embedder("precomputed").load(Settings(embeddings=str(tmp_path / "v.npy")))
-    vectors = embed(dataset, model, tmp_path / "features").vectors
+    vectors = embed(dataset, model, tmp_path / "features", by_row=True).vectors
     np.testing.assert_allclose(vectors, given / np.linalg.norm(given, axis=1, keepdims=True), atol=1e-6)
 
 
@@ -276,7 +276,7 @@ def test_precomputed_vectors_of_equal_images_may_differ(tmp_path: Path) -> None:
     dataset = make_dataset([np.full((8, 8, 3), 9, np.uint8)] * 5, np.arange(5) % 2)
     np.save(tmp_path / "v.npy", np.eye(5))
     model = find_embedder("precomputed").load(Settings(embeddings=str(tmp_path / "v.npy")))
-    np.testing.assert_allclose(embed(dataset, model, tmp_path / "features").vectors, np.eye(5), atol=1e-6)
+    np.testing.assert_allclose(embed(dataset, model, tmp_path / "features", by_row=True).vectors, np.eye(5), atol=1e-6)
 
 
 def test_precomputed_vectors_of_the_wrong_kind_are_refused(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_a_number_that_is_not_finite_is_named_with_its_row(tmp_path: Path, bad: 
     np.save(tmp_path / "v.npy", given)
     model = find_embedder("precomputed").load(Settings(embeddings=str(tmp_path / "v.npy")))
     with pytest.raises(UserError, match="row 7"):
-        embed(toy(12), model, tmp_path / "features")
+        embed(toy(12), model, tmp_path / "features", by_row=True)
 
 
 def test_the_number_of_vectors_is_checked(tmp_path: Path) -> None:
