@@ -3,7 +3,9 @@
 Rooms that compute with torch take these from here, so that what holds on a GPU is settled once.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..doors import opened_later
 
 if TYPE_CHECKING:
     from .device import autocast, half_precision, halving, out_of_memory, pick_device
@@ -26,12 +28,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"{__name__} has no {name}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = opened_later(__name__, _HOMES)
 
 
 __all__ = [

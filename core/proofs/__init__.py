@@ -3,7 +3,9 @@
 Beside `evaluation` the only reader of the truth. A proof that is stopped resumes.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..doors import opened_later
 
 if TYPE_CHECKING:
     from .folder import ProofFolder, decisions_digest, interval, proofs_of
@@ -31,12 +33,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"{__name__} has no {name}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = opened_later(__name__, _HOMES)
 
 
 __all__ = [

@@ -6,47 +6,12 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..types import Decision, Inspection
+from .log import Reviews
 
 _MOST_FEEDS = 8
-
-
-class Reviews(Protocol):
-    """The part of the decision log that the routes use; see `core.reviews.log.Reviews`."""
-
-    def decide(
-        self,
-        dataset: str,
-        image_ids: Sequence[str],
-        action: str | Sequence[str],
-        *,
-        reviewer: str,
-        label: str = "",
-        labels: Sequence[str] = (),
-        note: str = "",
-        group: str = "",
-        score_version: str = "",
-        session: str = "",
-        session_seq: int | None = None,
-        undecided_in: Sequence[str] = (),
-    ) -> list[Decision]:
-        """Append one event that decides the images, but for those decided already in `undecided_in`; returns its lines."""
-
-    def undo(
-        self,
-        dataset: str | Sequence[str],
-        *,
-        reviewer: str,
-        session: str = "",
-        session_seq: int | None = None,
-        event: str | None = None,
-    ) -> list[Decision]:
-        """Append lines that take back the reviewer's newest standing event, or `event`."""
-
-    def log(self, dataset: str | Sequence[str], *, after: int = 0) -> list[Decision]:
-        """The lines after `after`, by rising seq."""
 
 
 class DecisionFeed:

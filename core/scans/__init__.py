@@ -3,7 +3,9 @@
 A scan that is stopped resumes; it ends with the same bytes however often it was stopped.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..doors import opened_later
 
 if TYPE_CHECKING:
     from .ask_embedder import NotShown, cannot_embed, moved, readable, vote_without, votes_cheaply
@@ -45,12 +47,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"{__name__} has no {name}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = opened_later(__name__, _HOMES)
 
 
 __all__ = [

@@ -14,7 +14,7 @@ FILES = [*sorted(file for top in ("core", "ui", "pages") for file in (ROOT / top
 
 # from the ground up: a room imports what stands above it in this list, never what stands below or beside it
 LAYERS = (
-    "core.types core.errors",
+    "core.types core.errors core.doors",
     "core.files core.compute",
     "core.neighbours",
     "core.sources core.attacks core.embedders core.scores core.triggers core.projection core.labels core.reviews core.evaluation core.views",
