@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,13 @@ from common import commit, peak_gb
 from detection_measure import measure
 from peers import ask
 
-import core.scans.pipeline
 from core.attacks.apply import apply_attack
 from core.compute import pick_device
 from core.embedders import find_embedder
 from core.embedders.base import Settings
 from core.errors import UserError
 from core.neighbours.graph import nearest
+from core.scans.analysis import analyse
 from core.sources import open_source
 from core.sources.working_pixels import working_pixels
 from core.types import Dataset, Evidence
@@ -63,42 +62,12 @@ class StageClock:
         return spent
 
 
-def _analyse(evidence: Evidence, pixels: np.ndarray, seed: int, device: str, clock: StageClock) -> Any:
-    """The pipeline's analysis of one set; where there is none yet, today's scores alone and no findings."""
-    analyse = getattr(core.scans.pipeline, "analyse", None)
-    if analyse is None:
-        return _content_only(evidence, clock)
-    return analyse(evidence, pixels, seed=seed, device=device, progress=clock)
-
-
-def _content_only(evidence: Evidence, clock: StageClock) -> SimpleNamespace:
-    from core.labels.fuse import fuse
-    from core.labels.label_model import judge
-    from core.neighbours.vote import vote
-    from core.scores import SCORES, by_need
-
-    clock.stage("scores")
-    scores = {name: score.function(evidence) for name, score in by_need(SCORES, "evidence").items()}
-    judged = judge(evidence.labels, len(evidence.classes), vote(evidence).shares)
-    fused = fuse(evidence.labels, len(evidence.classes), judged.wrong, scores)
-    return SimpleNamespace(
-        scores=scores,
-        suspicion=fused.suspicion,
-        threshold=fused.threshold,
-        verdicts=fused.verdicts,
-        suggestions=judged.suggestions,
-        findings=(),
-        content=None,
-        artifact=None,
-    )
-
-
 def _without_probe() -> None:
     """Leave the probe and the scores that read it out of this process; the verdict rests on content and patterns alone."""
-    import core.scores.probe.train
+    import core.scores.probe
     from core.scores import SCORES, by_need
 
-    core.scores.probe.train.train_probe = lambda *given, **named: None  # type: ignore[assignment, misc]
+    core.scores.probe.train_probe = lambda *given, **named: None  # type: ignore[assignment, misc]
     for name in by_need(SCORES, "probe"):
         del SCORES[name]
 
@@ -201,7 +170,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
     if not case.get("probe", True):
         _without_probe()
     with timed(seconds, "analyse"):
-        analysis = _analyse(evidence, pixels, case["seed"], device, clock)
+        analysis = analyse(evidence, pixels, seed=case["seed"], device=device, progress=clock)
         stages = clock.seconds()
     content = sum(spent for name, spent in stages.items() if name in CONTENT_STAGES)
     peak = peak_gb()
@@ -216,9 +185,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
             "peers": peer_seconds,
         },
         "peak_gb": round(peak, 3),
-        "analysis": ("whole" if case.get("probe", True) else "verdict alone")
-        if hasattr(core.scans.pipeline, "analyse")
-        else "content scores only",
+        "analysis": "whole" if case.get("probe", True) else "verdict alone",
         "peers_missing": missing,
     }
 

@@ -30,7 +30,7 @@ def measure(
 ) -> dict[str, Any]:
     """The figures of one case; those that need truth are missing for a clean set.
 
-    analysis: what core.scans.pipeline.analyse returns.  opinions: of peers.  pixels: uint8 (n, h, w, 3), before and after.
+    analysis: what core.scans.analysis.analyse returns.  opinions: of peers.  pixels: uint8 (n, h, w, 3), before and after.
     """
     suspicious, poison = np.asarray(analysis.suspicion >= analysis.threshold), np.isin(analysis.verdicts, POISON)
     in_finding = _carriers(analysis.findings, len(dataset))

@@ -82,8 +82,6 @@ def markdown(about: Mapping[str, Any], table: Sequence[Result]) -> str:
     for words, things in (("Commits of the cases", about["commits_of_cases"]), ("Failed", about["failed"])):
         if len(things) > (words != "Failed"):
             lines += [f"{words}: {', '.join(things)}", ""]
-    if any(entry.get("analysis") == "content scores only" for entry in table):
-        lines += ["The pipeline has no analysis of artifacts yet: findings are empty, and the fusion sees content alone.", ""]
     lines += _as_shipped(table)
     for attack in dict.fromkeys(entry["attack"] for entry in table if entry.get("scores")):
         lines += _one_attack(attack, [entry for entry in table if entry["attack"] == attack and entry.get("scores")])

@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 from common import OUT, data_folder, keep
-from detection_case import Clean, K, StageClock, _analyse, _without_probe
+from detection_case import Clean, K, StageClock, _without_probe
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.fft import dctn, idctn
 
 from core.compute import pick_device
 from core.neighbours.graph import nearest
+from core.scans.analysis import analyse
 from core.types import Evidence
 
 Pixels = Any  # uint8 (h, w, 3)
@@ -134,7 +135,7 @@ def case(clean: Clean, name: str, chosen: argparse.Namespace, device: str) -> di
     vectors = clean.vectors_of(raw)
     evidence = Evidence(labels, clean.dataset.classes, vectors, *nearest(vectors, K, device=device))
     started = time.perf_counter()
-    found = _analyse(evidence, pixels, chosen.seed, device, StageClock())
+    found = analyse(evidence, pixels, seed=chosen.seed, device=device, progress=StageClock())
     flagged, poisoned = found.suspicion >= found.threshold, np.isin(np.arange(len(labels)), rows)
     return {
         "change": round(float(np.square(pixels[rows].astype(float) - clean.pixels[rows]).mean()), 1),

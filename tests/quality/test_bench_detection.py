@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import core.scans.pipeline
 from core.types import VERDICTS, Dataset, Suggestions
 from tests.support.finding_toys import a_finding
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from detection_case import StageClock, _analyse  # noqa: E402
+from detection_case import StageClock  # noqa: E402
 from detection_measure import carried, likeness, measure, true_pattern  # noqa: E402
 from detection_table import averaged, markdown  # noqa: E402
 from peers import PEERS, Opinion  # noqa: E402
@@ -33,9 +32,6 @@ DATA = Path(os.environ.get("TASTER_DATA") or ROOT.parent / "shared" / "data")
 needs_cifar = pytest.mark.skipif(
     not (DATA / "cifar10-train.parquet").is_file(),
     reason="no cifar10-train.parquet: set TASTER_DATA to the folder that holds it",
-)
-needs_findings = pytest.mark.skipif(
-    not hasattr(core.scans.pipeline, "analyse"), reason="core.scans.pipeline.analyse is not there: no findings to rank"
 )
 
 
@@ -155,20 +151,16 @@ def test_label_noise_and_content_dependent_triggers_have_no_pattern(toy):
         assert found["pattern_correlation"] is None
 
 
-def test_the_analysis_is_the_pipelines_own_and_its_figures_can_be_written(toy, monkeypatch):
+def test_stages_are_clocked_and_figures_can_be_written(toy):
     new = apply_attack(toy, "badnets", rate=0.2, seed=1)
     fields = {"strength": np.float32(9), "label": np.int64(1), "false_alarm": np.float32(0), "contradicted": np.float32(1)}
     given = analysis(60, new.truth.is_poisoned)
     given.findings = tuple(a_finding(60, f.rows, **fields) for f in given.findings)
 
-    def analyse(evidence, pixels, *, seed, device, progress=None):
-        assert (evidence, seed, device) == ("evidence", 3, "cpu")
-        progress.stage("artifact")
-        return given
-
-    monkeypatch.setattr(core.scans.pipeline, "analyse", analyse, raising=False)
     clock = StageClock()
-    assert _analyse("evidence", pixels_of(new), 3, "cpu", clock) is given and "artifact" in clock.seconds()
+    clock.stage("scores")
+    clock.stage("artifact")
+    assert list(clock.seconds()) == ["scores", "artifact"]
     found = json.loads(json.dumps(measure(new, given, {}, pixels_of(toy), pixels_of(new), "badnets")))
     assert found["findings"][0]["strength"] == 9 and found["findings"][0]["rows"] == 12
 
@@ -277,7 +269,6 @@ def test_a_clean_set_raises_fewer_alarms_than_a_dirty_one_and_than_any_peer(quic
 
 
 @needs_cifar
-@needs_findings
 @pytest.mark.slow
 def test_the_backdoor_is_ranked_above_every_peer(quick):
     _, table = quick
@@ -287,7 +278,6 @@ def test_the_backdoor_is_ranked_above_every_peer(quick):
 
 
 @needs_cifar
-@needs_findings
 @pytest.mark.slow
 def test_a_finding_sees_clean_label_poison_where_neighbours_do_not(quick):
     _, table = quick
