@@ -14,6 +14,7 @@ from PIL import Image
 from core.attacks.apply import apply_attack
 from core.attacks.write import write_poisoned
 from core.errors import UnreadableImage, UserError
+from core.sources import open_source
 from core.types import Dataset
 from tests.support.attack_toys import (
     CLASSES,
@@ -174,12 +175,9 @@ def test_unlabelled_images_lie_at_the_root_beside_a_class_of_that_very_name(toy,
 
 
 def test_the_written_set_is_read_back_by_the_folder_source(toy, tmp_path):
-    sources = pytest.importorskip("core.sources")
-    if not hasattr(sources, "open_source"):
-        pytest.skip("core.sources has no open_source yet")
     new = apply_attack(toy, "badnets", rate=0.1)
     out = write_poisoned(new, tmp_path / "set", recipe=RECIPE)
-    back = sources.open_source(str(out))
+    back = open_source(str(out))
     truth = {line["id"]: line for line in pq.read_table(out / "truth.parquet").to_pylist()}
     assert set(back.ids) == set(truth) and back.classes == CLASSES
     by_row = {int(image_id.split("/")[-1].split("_")[0]): row for row, image_id in enumerate(back.ids)}
