@@ -27,7 +27,7 @@ LAYERS = (
     "core",
     "core.cli",
     "core.__main__",
-    "ui.words ui.theme",
+    "ui.words",
     "ui.app",
     "ui.api",
     "ui.charts",
