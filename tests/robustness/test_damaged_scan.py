@@ -37,11 +37,11 @@ def copied(whole: tuple[Path, Path, str], tmp_path: Path) -> tuple[Path, Workspa
     return whole[0], Workspace(tmp_path / "home"), whole[2]
 
 
-def results_of(files: dict[str, bytes]) -> dict[str, bytes]:
-    return {name: content for name, content in files.items() if name not in ASKED_ONLY}
+def results_of(files: dict[str, str]) -> dict[str, str]:
+    return {name: digest for name, digest in files.items() if name not in ASKED_ONLY}
 
 
-def results(home: Workspace, key: str) -> dict[str, bytes]:
+def results(home: Workspace, key: str) -> dict[str, str]:
     return results_of(scan_files(home, key))
 
 

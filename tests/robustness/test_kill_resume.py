@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, dict[str, bytes]]:
+def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, dict[str, str]]:
     """A folder with a broken image, the key of its scan, and the files that an uninterrupted scan leaves."""
     folder = tmp_path_factory.mktemp("straight")
     images = image_folder(folder / "set", size=12)
@@ -52,7 +52,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, dict[
 @pytest.mark.parametrize("error", [Cancelled, RuntimeError, KeyboardInterrupt], ids=lambda e: e.__name__)
 @pytest.mark.parametrize("stage", ["embed", "neighbours", "score", "patterns", "map"])
 def test_a_scan_interrupted_before_a_stage_goes_on_to_the_same_bytes(
-    straight: tuple[Path, str, dict[str, bytes]], home: Workspace, stage: str, error: type[BaseException]
+    straight: tuple[Path, str, dict[str, str]], home: Workspace, stage: str, error: type[BaseException]
 ) -> None:
     images, key, files = straight
 
@@ -74,7 +74,7 @@ def test_a_scan_interrupted_before_a_stage_goes_on_to_the_same_bytes(
 
 @pytest.mark.usefixtures("quick_model")
 def test_a_scan_interrupted_at_any_write_goes_on_to_the_same_bytes(
-    straight: tuple[Path, str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    straight: tuple[Path, str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, key, files = straight
     at, stops, done = 0, 0, 0
@@ -112,7 +112,7 @@ def test_a_scan_interrupted_at_any_write_goes_on_to_the_same_bytes(
 
 
 @pytest.mark.usefixtures("quick_model")
-def test_what_a_killed_scan_left_half_written_is_swept(straight: tuple[Path, str, dict[str, bytes]], home: Workspace) -> None:
+def test_what_a_killed_scan_left_half_written_is_swept(straight: tuple[Path, str, dict[str, str]], home: Workspace) -> None:
     images, key, files = straight
     home.scan_dir(key).mkdir(parents=True)
     (home.scan_dir(key) / ".taster-half").write_bytes(b"half of a file")
@@ -121,7 +121,7 @@ def test_what_a_killed_scan_left_half_written_is_swept(straight: tuple[Path, str
 
 
 @pytest.mark.usefixtures("quick_model")
-def test_an_inspection_grows_stage_by_stage(straight: tuple[Path, str, dict[str, bytes]], home: Workspace) -> None:
+def test_an_inspection_grows_stage_by_stage(straight: tuple[Path, str, dict[str, str]], home: Workspace) -> None:
     images, key, _ = straight
     seen: dict[str, tuple[bool, ...]] = {}
 
@@ -158,7 +158,7 @@ def start(images: Path, home: Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(large: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, bytes]]:
+def undisturbed(large: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, str]]:
     home = Workspace(tmp_path_factory.mktemp("undisturbed"))
     key = scan(str(large), ScanOptions(device="cpu"), home)
     return key, scan_files(home, key)
@@ -186,7 +186,7 @@ def stage_is(folder: Path, name: str, done: int = 0) -> Callable[[], bool]:
 
 @pytest.mark.slow
 def test_stopped_again_and_again_it_ends_with_the_same_bytes(
-    large: Path, undisturbed: tuple[str, dict[str, bytes]], tmp_path: Path
+    large: Path, undisturbed: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:
     """One workspace: told to stop while embedding, killed after the neighbours and in the map, then left alone."""
     key, files = undisturbed
