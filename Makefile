@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 SOURCE ?= demo
 # test processes; two threads of torch in each of several processes would only wait for each other
 JOBS ?= 2
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: run quick test quality env check format bench clean
 

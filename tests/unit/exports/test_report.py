@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
@@ -19,9 +18,10 @@ from core.exports import report, report_charts
 from core.exports.report import report_html
 from core.reviews import ReviewState, review_state
 from core.types import Dataset, Inspection, Skipped
+from tests.support.component_harness.hands import CHROMIUM
 from tests.support.hostile_inspection import CLASSES, ROWS, SUSPICIOUS, inspection, line
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+pytest_plugins = ["tests.support.component_harness.browser"]
 
 
 class Page(HTMLParser):
@@ -205,33 +205,28 @@ def test_the_page_is_utf8_whatever_the_names(found: Inspection) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on the path")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser(found: Inspection, state: ReviewState, tmp_path: Path, scheme: str) -> None:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    from playwright.sync_api import sync_playwright
-
+def test_in_a_browser(found: Inspection, state: ReviewState, tmp_path: Path, scheme: str, browser) -> None:
     file = tmp_path / "report.html"
     file.write_text(report_html(found, state), encoding="utf-8")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        tab = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
-        said: list[str] = []
-        fetched: list[str] = []
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        tab.on("request", lambda request: fetched.append(request.url))
-        tab.goto(file.as_uri())
-        tab.wait_for_selector("#map .points path")
-        assert tab.locator("#map .points path").count() == ROWS
-        assert tab.locator("#histogram .bars .point").count() > 0
-        assert said == [] and [url for url in fetched if not re.match(r"data:|blob:|file://.*report\.html$", url)] == []
-        look = "e => [getComputedStyle(e).imageRendering, getComputedStyle(e).borderRadius, e.width, e.naturalWidth]"
-        assert tab.locator("img").first.evaluate(look) == ["pixelated", "0px", 128, 8]
-        ink = tab.locator("#map .legendtext").first.evaluate("e => getComputedStyle(e).fill")
-        assert ink == tab.evaluate("() => getComputedStyle(document.body).color")
-        assert ink == {"light": "rgb(27, 27, 27)", "dark": "rgb(236, 236, 236)"}[scheme]
-        tab.screenshot(path=tmp_path / "page.png", full_page=True)
-        browser.close()
+    context = browser.new_context(color_scheme=scheme)
+    tab = context.new_page()
+    said: list[str] = []
+    fetched: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    tab.on("request", lambda request: fetched.append(request.url))
+    tab.goto(file.as_uri())
+    tab.wait_for_selector("#map .points path")
+    assert tab.locator("#map .points path").count() == ROWS
+    assert tab.locator("#histogram .bars .point").count() > 0
+    assert said == [] and [url for url in fetched if not re.match(r"data:|blob:|file://.*report\.html$", url)] == []
+    look = "e => [getComputedStyle(e).imageRendering, getComputedStyle(e).borderRadius, e.width, e.naturalWidth]"
+    assert tab.locator("img").first.evaluate(look) == ["pixelated", "0px", 128, 8]
+    ink = tab.locator("#map .legendtext").first.evaluate("e => getComputedStyle(e).fill")
+    assert ink == tab.evaluate("() => getComputedStyle(document.body).color")
+    assert ink == {"light": "rgb(27, 27, 27)", "dark": "rgb(236, 236, 236)"}[scheme]
+    tab.screenshot(path=tmp_path / "page.png", full_page=True)
+    context.close()
