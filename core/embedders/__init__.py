@@ -65,6 +65,12 @@ EMBEDDERS = _registry(
         learns=True,
         resolve=_later("simclr.simclr:resolved"),
     ),
+    Embedder(
+        "lite0",
+        "EfficientNet-Lite0, ImageNet weights that come with the installation; for photographs; no download",
+        _later("pretrained.lite:Lite", "lite0"),
+        trained=True,
+    ),
     _torchvision("resnet18", "45 MB"),
     _torchvision("resnet50", "98 MB"),
     _torchvision("convnext_tiny", "109 MB"),
