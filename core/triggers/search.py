@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -140,10 +141,23 @@ def _guess(material: Material, space: Space, label: int, rows: Int64, found: Pur
         return more_suspect(material.suspect[rows], scores >= split.threshold, settings.suspect_rise)
 
     if not suspect(split):
-        return Guess(label, space.name, rows, found, split, suspect=False)
+        guess = Guess(label, space.name, rows, found, split, suspect=False)
+        # an embedding that sees the pattern takes those that carry it for each other's like: they are asked anew, without their votes
+        return replace(guess, suspect=True) if guess.lacks_only_agreement(settings) and _of_other_content(material, guess) else guess
     wider = separate(scores, rest, settings, suspect=True)
     # what comes with a nearer limit has to be suspect as well
     return Guess(label, space.name, rows, found, wider if suspect(wider) else split, suspect=True)
+
+
+def _of_other_content(material: Material, guess: Guess) -> bool:
+    """Whether the content of the triggered rows, which may not vote, contradicts their label far more often than the others' content does."""
+    if guess.label == EVERY:
+        return False
+    triggered, most = guess.triggered, material.settings.content_rows
+    others = material.draw(np.setdiff1d(guess.rows, triggered), most)
+    asked = np.concatenate([triggered[:most], others])
+    contradicted = material.content_shares(asked, triggered).argmax(1) != material.labels[asked]
+    return more_suspect(contradicted, np.arange(len(asked)) < len(asked) - len(others), material.settings.suspect_rise)
 
 
 def _one_class(material: Material, guess: Guess) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torchvision.transforms import functional as T
 
 from ...compute import autocast, half_precision, pick_device
 from ...errors import UserError
@@ -60,11 +61,8 @@ class Lite:
         width, height = image.size
         # the whole picture up to a shape of 2:1, for objects stand at the edge too; of a longer one the middle
         if max(image.size) > LONGEST_SHAPE * min(image.size):
-            span = LONGEST_SHAPE * min(image.size)
-            across, down = min(width, span), min(height, span)
-            image = image.crop(
-                tuple(round(v) for v in ((width - across) / 2, (height - down) / 2, (width + across) / 2, (height + down) / 2))
-            )
+            most = int(LONGEST_SHAPE * min(image.size))
+            image = T.center_crop(image, [min(height, most), min(width, most)])
         if image.size != (side, side):
             image = image.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
         return np.asarray(image, dtype=np.uint8)
