@@ -54,7 +54,7 @@ def _registry(*entries: Embedder) -> dict[str, Embedder]:
 EMBEDDERS = _registry(
     Embedder(
         "gradients",
-        "offline default: edges, coarse colour and small patches, whitened; no download",
+        "default for small images: edges, coarse colour and small patches, whitened; no download",
         _later("gradients.gradients:Gradients"),
         fast=True,
     ),
@@ -67,7 +67,7 @@ EMBEDDERS = _registry(
     ),
     Embedder(
         "lite0",
-        "EfficientNet-Lite0, ImageNet weights that come with the installation; for photographs; no download",
+        "default for photographs: EfficientNet-Lite0, ImageNet weights that come with the installation; no download",
         _later("pretrained.lite:Lite", "lite0"),
         trained=True,
     ),

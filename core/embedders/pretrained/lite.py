@@ -135,7 +135,13 @@ def _on_cpu(network: torch.nn.Module) -> Run:
         warnings.simplefilter("ignore")
         free = {0: "n", 2: "h", 3: "w"}
         torch.onnx.export(
-            network, (example,), graph, dynamo=False, input_names=["x"], output_names=["y"], dynamic_axes={"x": free, "y": {0: "n"}}
+            network,
+            (example,),
+            graph,  # type: ignore[arg-type]
+            dynamo=False,
+            input_names=["x"],
+            output_names=["y"],
+            dynamic_axes={"x": free, "y": {0: "n"}},
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
