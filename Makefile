@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCE ?= demo
-# test processes; two threads of torch in each of several processes would only wait for each other
+# test processes; two threads of torch or numba in each of several would only wait for each other, and rounding depends on their number
 JOBS ?= 2
 PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
