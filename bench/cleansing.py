@@ -156,6 +156,8 @@ class Bench:
                     attack,
                     "--rate",
                     f"{min(poisoned / WHOLE, WITHIN_CLASS.get(attack, 1.0)):.6f}",
+                    "--encode",
+                    "lossless",  # CIFAR-10 is published as arrays
                     "--out",
                     str(made),
                 )

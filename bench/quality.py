@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -98,10 +99,12 @@ def main() -> None:
     started = time.perf_counter()
     cifar = Inspector(open_dataset(str(folder / "cifar10-train.parquet")))
     result: dict = {"rate": chosen.rate, "clean": cifar.inspect(cifar.clean)}
+    # CIFAR-10 is published as arrays: that this copy of it holds JPEG files is none of the attack's business
+    attacked = partial(apply_attack, cifar.clean, rate=chosen.rate, encode="lossless")
     for seed in range(chosen.seeds):
-        result[f"badnets, seed {seed}"] = cifar.inspect(apply_attack(cifar.clean, "badnets", rate=chosen.rate, target=seed, seed=seed))
+        result[f"badnets, seed {seed}"] = cifar.inspect(attacked("badnets", target=seed, seed=seed))
     for attack in ("blended", "sig", "wanet", "all_to_all"):
-        result[attack] = cifar.inspect(apply_attack(cifar.clean, attack, rate=chosen.rate, target=0, seed=0))
+        result[attack] = cifar.inspect(attacked(attack, target=0, seed=0))
     for column in ("aggre_label", "random_label1"):
         noisy = apply_attack(cifar.clean, "label_file", rate=1.0, labels_file=folder / "cifar10n-labels.parquet", labels_column=column)
         result[column] = cifar.inspect(noisy)

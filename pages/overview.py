@@ -11,7 +11,7 @@ from ui.navigation import link
 from ui.scanning import follow, open_source_form
 from ui.sidebar import source_name
 from ui.state import current, remember_view
-from ui.words import VERDICT_WORDS
+from ui.words import VERDICT_WORDS, plain
 
 CHART = {"displayModeBar": False}
 
@@ -46,6 +46,11 @@ def _verdicts(inspection: Inspection) -> None:
         "images like it, or that a planted pattern explains the label. "
         f"From {inspection.threshold:.2f} on, an image is suspicious. It cannot see poison whose labels are right and whose images share no pattern."
     )
+
+
+def _notes(inspection: Inspection) -> None:
+    for note in inspection.notes:
+        st.caption(plain(note, 400))
 
 
 def _charts(inspection: Inspection) -> None:

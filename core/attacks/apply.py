@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from .badnets import BADNETS
 from .base import Alter, Attack, Change, Scene, Setting, class_index
 from .blended import BLENDED
 from .clean_label import CLEAN_LABEL
+from .encode import as_png, decoded, encoded_like, is_exact
 from .label_file import LABEL_FILE
 from .moving_patch import MOVING_PATCH
 from .noise_specific import NOISE_SPECIFIC
@@ -33,7 +33,7 @@ from .symmetric import SYMMETRIC
 from .wanet import WANET
 from .write import write_poisoned
 
-__all__ = ["ALIASES", "ATTACKS", "Attack", "apply_attack", "changed_by", "find_attack", "settings_for", "write_poisoned"]
+__all__ = ["ALIASES", "ATTACKS", "ENCODINGS", "Attack", "apply_attack", "changed_by", "find_attack", "settings_for", "write_poisoned"]
 
 ATTACKS: dict[str, Attack] = {
     attack.name: attack
@@ -66,6 +66,12 @@ ALIASES: dict[str, str] = {
     "pairflip": "pair_flip",
     "symmetric_noise": "symmetric",
     "labels": "label_file",
+}
+
+# how images with a trigger are stored
+ENCODINGS = {
+    "source": "as their originals are: format, tables, subsampling, notes; arrays become lossless PNG",
+    "lossless": "as lossless PNG, which tells them apart beside originals of another format",
 }
 
 # a backdoor that touches more than half of a set is no longer hidden in it; label noise may be any share
@@ -102,6 +108,7 @@ def apply_attack(
     labels_file: Path | None = None,
     labels_column: str | None = None,
     exclude_poisoned: bool = False,
+    encode: str = "source",
     **settings: object,
 ) -> Dataset:
     """The data set as `attack` would leave it: same ids, changed labels and pixels, and the truth about both.
@@ -110,12 +117,15 @@ def apply_attack(
     Ignored by `label_file`.
     target: class name or index, by default the first class; means nothing to all_to_all and to label noise.
     exclude_poisoned: choose only among rows that the truth does not call poisoned yet.
+    encode: how images with a trigger are stored, one of `ENCODINGS`, and so what is read of them.
     Rows without a label are never chosen. Pixels change when a row is read, and only in chosen rows; truth that the
     data set brings is kept: poisoned stays poisoned, and original labels are the oldest known.
     Raises UserError where the recipe does not fit the set.
     """
     card = find_attack(attack)
     chosen_settings = settings_for(card, settings)
+    if encode not in ENCODINGS:
+        raise UserError(f"encoding {encode!r} is not known", f"choose one of: {', '.join(ENCODINGS)}")
     if labels_file is not None and card is not LABEL_FILE:
         raise UserError(f"attack {card.name!r} takes no labels file", "only 'label_file' does")
     if len(dataset) == 0 or not dataset.classes:
@@ -130,7 +140,7 @@ def apply_attack(
         labels_file=labels_file,
         labels_column=labels_column,
     )
-    return _changed(scene, card, card.function(scene))
+    return _changed(scene, card, card.function(scene), encode)
 
 
 def changed_by(before: Dataset, after: Dataset) -> Bool:
@@ -142,27 +152,45 @@ def changed_by(before: Dataset, after: Dataset) -> Bool:
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """`source` with the pixels of some rows changed on reading (a class, so that it travels to other processes)."""
+    """`source` with the pixels of some rows changed on reading (a class, so that it travels to other processes).
+
+    encode: one of `ENCODINGS`; what is loaded is what the encoded bytes show.
+    """
 
     source: Dataset
     rows: frozenset[int]
     alter: Alter
+    encode: str = "lossless"
 
     def load(self, row: int) -> Image.Image:
         """RGB image of `row`, with the trigger where it belongs."""
         image = self.source.load(row)
-        return Image.fromarray(self.alter(np.asarray(image.convert("RGB")), row)) if row in self.rows else image
+        if row not in self.rows:
+            return image
+        before, after = self._pixels(image, row)
+        if self.encode == "source" and not np.array_equal(before, after):
+            data, suffix = self.source.raw(row)
+            if not is_exact(data):
+                after = decoded(encoded_like(after, data, suffix)[0])
+        return Image.fromarray(after)
 
     def encoded(self, row: int) -> tuple[bytes, str]:
-        """Lossless PNG of a changed row; the source's own bytes of any other."""
+        """A changed row as `encode` says; the source's own bytes of any other."""
         if row not in self.rows:
             return self.source.raw(row)
-        buffer = BytesIO()
-        self.load(row).save(buffer, format="PNG")
-        return buffer.getvalue(), ".png"
+        before, after = self._pixels(self.source.load(row), row)
+        if self.encode == "lossless":
+            return as_png(after), ".png"
+        data, suffix = self.source.raw(row)
+        return (data, suffix) if np.array_equal(before, after) else encoded_like(after, data, suffix)
+
+    def _pixels(self, image: Image.Image, row: int) -> tuple[UInt8, UInt8]:
+        """The pixels of `row` without and with the trigger, each uint8 (h, w, 3)."""
+        before = np.asarray(image.convert("RGB"))
+        return before, self.alter(before, row)
 
 
-def _changed(scene: Scene, attack: Attack, change: Change) -> Dataset:
+def _changed(scene: Scene, attack: Attack, change: Change, encode: str) -> Dataset:
     old = scene.dataset
     labels, poisoned = old.labels.copy(), np.zeros(len(old), dtype=bool)
     labels[change.rows] = change.labels
@@ -171,10 +199,10 @@ def _changed(scene: Scene, attack: Attack, change: Change) -> Dataset:
     digests = old.image_digests
     new = replace(old, name=f"{old.name} + {attack.name}", labels=labels, truth=truth)
     if change.alter is not None:
-        overlay = Overlay(old, frozenset([*change.rows.tolist(), *change.covers.tolist()]), change.alter)
+        overlay = Overlay(old, frozenset([*change.rows.tolist(), *change.covers.tolist()]), change.alter, encode)
         with suppress(UnreadableImage):  # whoever reads it will be told; here only the recipe is tried
             overlay.load(int(change.rows[0]))
-        digests = _digests(scene, attack, change)
+        digests = _digests(scene, attack, change, encode)
         new = replace(new, loader=overlay.load, encoded=overlay.encoded, source_rows=None, image_digests=digests)
     return replace(new, digest=content_digest(old.ids, labels, old.classes, digests))
 
@@ -190,9 +218,10 @@ def _truth(old: Dataset, poisoned: Bool, change: Change) -> Truth:
     return Truth(poisoned, originals, covers if covers.any() else None)
 
 
-def _digests(scene: Scene, attack: Attack, change: Change) -> UInt8:
+def _digests(scene: Scene, attack: Attack, change: Change, encode: str) -> UInt8:
     """Image digests after the attack, without drawing a pixel: what went in and the recipe decide what comes out."""
-    recipe = json.dumps([attack.name, dict(scene.settings), scene.seed], sort_keys=True).encode()
+    what = [attack.name, dict(scene.settings), scene.seed, *([] if encode == "lossless" else [encode])]
+    recipe = json.dumps(what, sort_keys=True).encode()
     digests: UInt8 = scene.dataset.image_digests.copy()
     for row in [*change.rows.tolist(), *change.covers.tolist()]:
         h = blake2b(digests[row].tobytes() + recipe, digest_size=DIGEST_BYTES)

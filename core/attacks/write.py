@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,14 +30,16 @@ def write_poisoned(
     earlier: Bool | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write the set to the new folder `out`: out/<class>/<row>_<name>.<suffix>, truth.parquet and recipe.json.
+    """Write the set to the new folder `out`: out/<class>/<number>.<suffix>, truth.parquet and recipe.json.
 
-    Images whose pixels no attack changed are copied byte for byte; unlabelled ones lie at the root of `out`. Class
-    names that are no safe folder names are replaced (recipe.json holds the list); truth.parquet speaks of classes by
-    their folder names: `id` (path inside `out`), `is_poisoned`, `original_label`, `attack`. The same set and recipe
-    give the same bytes. Everything is written to a folder beside `out` and renamed at the end.
+    Images whose pixels no attack changed are copied byte for byte; unlabelled ones lie at the root of `out`. The numbers
+    are drawn without regard to the source's names and order, which would tell what came from another class, and all
+    files carry the same time. Class names that are no safe folder names are replaced (recipe.json holds the list);
+    truth.parquet speaks of classes by their folder names: `id` (path inside `out`), `is_poisoned`, `original_label`,
+    `attack`, `source_id`. recipe.json counts the formats of poisoned and of other images. The same set and recipe give
+    the same bytes. Everything is written to a folder beside `out` and renamed at the end.
 
-    recipe: attack, rate, target, seed, settings, source digest; goes into recipe.json as it is.
+    recipe: attack, rate, target, seed, encode, settings, source digest; goes into recipe.json as it is.
     earlier: bool (n,), poisoned rows that were so before this recipe's attack; their `attack` is "earlier".
     source: the folder that the images come from, which is never written into.
     progress: called with (images written, images in all).
@@ -49,26 +54,30 @@ def write_poisoned(
 
 
 def _fill(folder: Path, dataset: Dataset, recipe: Mapping[str, object], earlier: Bool | None, progress: Progress | None) -> None:
-    n = len(dataset)
-    width = max(5, len(str(n)))
-    stems = [f"{row:0{width}d}_{_stem(dataset.ids[row])}" for row in range(n)]
+    assert dataset.truth is not None
+    n, poisoned = len(dataset), dataset.truth.is_poisoned.tolist()
     folders = unique_names([(name, "") for name in dataset.classes], taken=(TRUTH_FILE, RECIPE_FILE))
     for name in folders:
         (folder / name).mkdir()  # empty ones too: the class belongs to the set
-    paths = []
-    for row in range(n):
+    paths, formats = [""] * n, {True: Counter[str](), False: Counter[str]()}
+    # also written in the order of their numbers, so that no time and no place on the disk tells the source's order
+    for number, row in enumerate(np.random.default_rng(int(dataset.digest[:16], 16)).permutation(n).tolist()):
         label = int(dataset.labels[row])
         data, suffix = _bytes(dataset, row)
-        path = f"{folders[label]}/{stems[row]}{suffix}" if label >= 0 else _loose(folder, stems[row] + suffix)
-        (folder / path).write_bytes(data)
-        paths.append(path)
+        name = f"{number:0{max(5, len(str(n)))}d}{suffix}"
+        paths[row] = f"{folders[label]}/{name}" if label >= 0 else _loose(folder, name)
+        (folder / paths[row]).write_bytes(data)
+        formats[poisoned[row]][suffix] += 1
         if progress is not None:
-            progress(row + 1, n)
-    assert dataset.truth is not None
+            progress(number + 1, n)
+    now = time.time()
+    for path in sorted(paths):
+        os.utime(folder / path, (now, now))  # encoding takes longer than copying
     name, was = str(recipe.get("attack", "")), np.zeros(n, dtype=bool) if earlier is None else earlier
-    attacks = [("earlier" if was[row] else name) if flag else "" for row, flag in enumerate(dataset.truth.is_poisoned.tolist())]
+    attacks = [("earlier" if was[row] else name) if flag else "" for row, flag in enumerate(poisoned)]
     _write_truth(folder / TRUTH_FILE, dataset, paths, folders, attacks)
-    _write_recipe(folder / RECIPE_FILE, dataset, recipe, folders)
+    counted = {"poisoned": dict(sorted(formats[True].items())), "others": dict(sorted(formats[False].items()))}
+    _write_recipe(folder / RECIPE_FILE, dataset, {**recipe, "formats": counted}, folders)
 
 
 def _loose(folder: Path, name: str) -> str:
@@ -76,13 +85,6 @@ def _loose(folder: Path, name: str) -> str:
     while (folder / name).exists():
         name = "_" + name
     return name
-
-
-def _stem(image_id: str) -> str:
-    """The last part of an id without its suffix, ASCII, short: a reminder for people, made unique by the row."""
-    last = re.split(r"[/\\]", image_id)[-1]
-    stem = last.rsplit(".", 1)[0] or last
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", stem)[:40]
 
 
 def _bytes(dataset: Dataset, row: int) -> tuple[bytes, str]:
@@ -111,6 +113,7 @@ def _write_truth(path: Path, dataset: Dataset, paths: list[str], folders: Sequen
         "is_poisoned": pa.array(poisoned, pa.bool_()),
         "original_label": pa.array(originals, pa.string()),
         "attack": pa.array(attacks, pa.string()),
+        "source_id": pa.array(dataset.ids, pa.string()),
     }
     pq.write_table(pa.table(columns), path)
 

@@ -44,8 +44,8 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def info(workspace: Path) -> dict[str, Any]:
-    """Versions, devices, embedders, scores, attacks, formats, and the workspace's sources."""
-    from ..attacks import ATTACKS
+    """Versions, devices, embedders, scores, attacks and how they store images, exports, and the workspace's sources."""
+    from ..attacks import ATTACKS, ENCODINGS
     from ..embedders import EMBEDDERS
     from ..exports import EXPORTS
     from ..scores import SCORES
@@ -71,6 +71,7 @@ def info(workspace: Path) -> dict[str, Any]:
             for name, s in SCORES.items()
         },
         "attacks": {name: {"summary": a.summary, "kind": a.kind, "defaults": dict(a.defaults)} for name, a in ATTACKS.items()},
+        "encodings": dict(ENCODINGS),
         "exports": {name: e.title for name, e in EXPORTS.items()},
         "workspace": str(workspace.absolute()),
         "sources": [{"source": s["identity"], "scans": len(s["scans"])} for s in known],
@@ -101,6 +102,7 @@ def info_text(found: dict[str, Any]) -> str:
         ("embedders", found["embedders"]),
         ("scores", {name: f"{s['question']} Blind to {s['blind_to']}." for name, s in found["scores"].items()}),
         ("attacks", {name: a["summary"] for name, a in found["attacks"].items()}),
+        ("encodings of triggered images (poison --encode)", found["encodings"]),
         ("exports", found["exports"]),
     ):
         lines.append(f"{title}:")

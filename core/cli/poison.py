@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--labels", type=Path, metavar="FILE", help="labels for the attack label_file (.csv, .parquet, .npy)")
     parser.add_argument("--labels-column", metavar="NAME", help="the column of --labels to take")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the attack")
+    parser.add_argument(
+        "--encode",
+        default="source",
+        metavar="{source,lossless}",
+        help=f"how triggered images are stored: source (default), as their originals are, or lossless, as PNG; see: {PROGRAM} info",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     add_common(parser)
     parser.set_defaults(command=run)
@@ -47,6 +54,7 @@ def run(chosen: argparse.Namespace) -> None:
         seed=chosen.seed,
         labels_file=chosen.labels,
         labels_column=chosen.labels_column,
+        encode=chosen.encode,
         **given,
     )
     recipe = {
@@ -54,6 +62,7 @@ def run(chosen: argparse.Namespace) -> None:
         "rate": chosen.rate,
         "target": chosen.target,
         "seed": chosen.seed,
+        "encode": chosen.encode,
         "settings": settings,
         "source_digest": dataset.digest,
     }
@@ -68,6 +77,7 @@ def run(chosen: argparse.Namespace) -> None:
         earlier=earlier,
         progress=ProgressLine(sys.stderr).counter("writing"),
     )
+    formats = json.loads((out / "recipe.json").read_text(encoding="ascii"))["formats"]
     changed, others = int(mine.sum()), 0 if earlier is None else int(earlier.sum())
     result = {
         "out": str(out),
@@ -75,13 +85,20 @@ def run(chosen: argparse.Namespace) -> None:
         "changed": changed,
         **({"poisoned_earlier": others} if others else {}),
         "truth": str(out / "truth.parquet"),
+        "encode": chosen.encode,
+        "formats": formats,
     }
     before = f" (and {others:,} that were poisoned before)" if others else ""
     show(
         result
         if chosen.json
-        else f"{changed:,} of {len(poisoned):,} images changed by {attack.name}{before}; set and truth.parquet are in {out}"
+        else f"{changed:,} of {len(poisoned):,} images changed by {attack.name}{before}; set and truth.parquet are in {out}\n"
+        f"stored as: poisoned images {_counted(formats['poisoned'])}, others {_counted(formats['others'])}"
     )
+
+
+def _counted(suffixes: dict[str, int]) -> str:
+    return " and ".join(f"{count:,} {suffix}" for suffix, count in suffixes.items()) or "none"
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -54,7 +54,7 @@ def _registry(*entries: Embedder) -> dict[str, Embedder]:
 EMBEDDERS = _registry(
     Embedder(
         "gradients",
-        "offline default: edges, coarse colour and small patches, whitened; no download",
+        "default for small images: edges, coarse colour and small patches, whitened; no download",
         _later("gradients.gradients:Gradients"),
         fast=True,
     ),
@@ -64,6 +64,12 @@ EMBEDDERS = _registry(
         _later("simclr.simclr:Simclr"),
         learns=True,
         resolve=_later("simclr.simclr:resolved"),
+    ),
+    Embedder(
+        "lite0",
+        "default for photographs: EfficientNet-Lite0, ImageNet weights that come with the installation; no download",
+        _later("pretrained.lite:Lite", "lite0"),
+        trained=True,
     ),
     _torchvision("resnet18", "45 MB"),
     _torchvision("resnet50", "98 MB"),

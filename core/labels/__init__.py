@@ -3,7 +3,7 @@
 No poison rate, no truth.
 """
 
-from .fuse import Fused, dirty_rows, fuse
+from .fuse import Fused, concentrated_labels, dirty_rows, fuse
 from .label_model import Judgement, judge
 
-__all__ = ["Fused", "Judgement", "dirty_rows", "fuse", "judge"]
+__all__ = ["Fused", "Judgement", "concentrated_labels", "dirty_rows", "fuse", "judge"]

@@ -7,8 +7,8 @@ or clean data:
   than not that something is wrong with it, so the threshold is 0.5 whatever the set;
 - an artifact explains the label: `dirty_label_poison` where the content of the triggered rows contradicts their
   label far more often than that of the label's other rows does, else `clean_label_poison`;
-- content alone contradicts the label: `dirty_label_poison` where that label collects far more such rows than labels
-  usually do (an attacker aims at one class, mistakes spread), else `label_noise`;
+- content alone contradicts the label: `dirty_label_poison` where that label gathers such rows beyond chance (an attacker
+  aims at one class, mistakes spread; see `concentrated_labels`), else `label_noise`;
 - rows that are not suspicious are `near_duplicate` when their nearest row is ten times nearer than usual or they
   belong to a cluster of like pictures, and `outlier` when their distance lies beyond the third quartile by three
   interquartile ranges (Tukey's far out).
@@ -26,8 +26,13 @@ from ..types import UNLABELLED, VERDICTS, Bool, Finding, Float32, Int64
 
 THRESHOLD = 0.5
 DUPLICATE_AT = float(np.exp(-0.1))
-CONCENTRATION_SIGMAS = 6.0
 CONCENTRATION_ROWS = 8
+# labels differ in how often an embedding misreads them: twice the usual rate is ordinary, and one row more is chance
+ORDINARY, BY_CHANCE = 2.0, 1.0
+# chance of naming any label of a set at all without an attack
+FAMILY_WISE = 0.001
+# with fewer classes there are too few contents for a confusion of two of them to be told from an attack
+FEWEST_CONTENTS = 4
 # share of wrong labels among a pattern's triggered rows from which all of them are held to be wrong
 DIRTY = 0.5
 
@@ -51,12 +56,13 @@ def fuse(
     *,
     artifact: Float32 | None = None,
     dirty: Bool | None = None,
+    suggested: Int64 | None = None,
     duplicates: Int64 | None = None,
 ) -> Fused:
     """P(label wrong), scores and artifacts -> suspicion, threshold and verdicts; unlabelled rows get suspicion 0.
 
     wrong: P(given label wrong) by content, NaN unlabelled.  artifact: P(a pattern explains the label), default none.
-    dirty: rows whose pattern goes with wrong labels.  duplicates: rows of clusters of like pictures.
+    dirty: rows whose pattern goes with wrong labels.  suggested: what the content says, −1 for nothing.  duplicates: rows of clusters of like pictures.
     """
     n = len(labels)
     content = np.nan_to_num(wrong, nan=0.0).astype(np.float32)
@@ -72,7 +78,7 @@ def fuse(
     by_content = suspicious & ~by_pattern
     verdicts[by_content] = VERDICTS.index("label_noise")
     rows = np.flatnonzero(by_content)
-    aimed_at = concentrated_labels(labels, classes, by_content)
+    aimed_at = concentrated_labels(labels, classes, by_content, suggested)
     verdicts[rows[aimed_at[labels[rows]]]] = VERDICTS.index("dirty_label_poison")
     verdicts[by_pattern] = VERDICTS.index("clean_label_poison")
     if dirty is not None:
@@ -89,11 +95,30 @@ def dirty_rows(findings: Sequence[Finding], n: int) -> Bool:
     return dirty
 
 
-def concentrated_labels(labels: Int64, classes: int, suspicious: Bool) -> Bool:
-    """bool (C,): labels that collect more suspicious rows than the median label by six Poisson deviations."""
-    counts = np.bincount(labels[suspicious & (labels != UNLABELLED)], minlength=classes)
-    usual = float(np.median(counts)) if classes else 0.0
-    return np.asarray((counts >= CONCENTRATION_ROWS) & (counts > usual + CONCENTRATION_SIGMAS * np.sqrt(usual + 1.0)))
+def concentrated_labels(labels: Int64, classes: int, suspicious: Bool, suggested: Int64 | None = None) -> Bool:
+    """bool (C,): labels under which suspicious rows of many contents gather beyond chance.
+
+    An attacker's images come from many classes; an embedding that takes ships for planes, or two people's line between cups and
+    mugs, brings those of one. So of each label's suspicious rows the most frequent content (`suggested`, −1 unknown) is left
+    out. What remains is Poisson with at most twice the median label's rate and one row more; a label is named where that has a
+    chance of less than 0.001 over all labels (Bonferroni), from eight rows on.
+    """
+    # loaded here: reading verdicts should not load scipy
+    from scipy.stats import poisson
+
+    rows = np.flatnonzero(suspicious & (labels != UNLABELLED))
+    counts = np.bincount(labels[rows], minlength=classes).astype(float)
+    if suggested is not None and classes >= FEWEST_CONTENTS and len(rows):
+        known = rows[suggested[rows] != UNLABELLED]
+        pairs, times = np.unique(labels[known] * classes + suggested[known], return_counts=True)
+        most = np.zeros(classes)
+        np.maximum.at(most, pairs // classes, times)
+        counts -= most
+    sizes = np.bincount(labels[labels != UNLABELLED], minlength=classes)
+    share = counts / np.maximum(sizes, 1)
+    usual = float(np.median(share[sizes > 0])) if (sizes > 0).any() else 0.0
+    chance = poisson.sf(counts - 1, ORDINARY * usual * sizes + BY_CHANCE)
+    return np.asarray((counts >= CONCENTRATION_ROWS) & (chance < FAMILY_WISE / max(classes, 1)))
 
 
 def _far_out(outlier: Float32) -> Bool:

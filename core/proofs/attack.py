@@ -108,7 +108,8 @@ def _by_truth(inspection: Inspection, test: TestSet, truth: Truth, recipe: Mappi
     if not len(chosen):
         return None
     subset = test.dataset.select(chosen)
-    overlay = Overlay(subset, frozenset(range(len(chosen))), alter)
+    # stored as the set's own triggered images are: what encoding takes from a trigger, it takes here too
+    overlay = Overlay(subset, frozenset(range(len(chosen))), alter, "source" if recipe.get("encode") == "source" else "lossless")
     pixels = working_pixels(replace(subset, loader=overlay.load, source_rows=None), side)
     goals = goal_of[test.labels[chosen]]
     target = _target_name(inspection.dataset, goals)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels import Fused, Judgement, dirty_rows, fuse, judge
+from ..labels import Fused, Judgement, concentrated_labels, dirty_rows, fuse, judge
 from ..neighbours import nearest, row_chunks, vote
-from ..scores import SCORES, by_need
-from ..types import UNLABELLED, Bool, Evidence, Finding, Float32, Suggestions, UInt8
+from ..scores import SCORES, by_need, class_parts
+from ..types import UNLABELLED, Bool, Evidence, Finding, Float32, Int64, Suggestions, UInt8
 
 if TYPE_CHECKING:
     from ..triggers import Mined
@@ -50,6 +50,7 @@ class Analysis:
     verdicts: NDArray[np.int8]
     suggestions: Suggestions
     findings: tuple[Finding, ...]
+    shortcuts: tuple[Finding, ...]
     content: Float32
     artifact: Float32
 
@@ -70,7 +71,9 @@ def judge_content(evidence: Evidence, progress: Stages | None = None) -> Content
     for rows in row_chunks(len(evidence) if evidence.classes else 0, len(evidence.classes)):
         doubted[rows] = votes.shares(rows).argmax(1) != evidence.labels[rows]
     doubted &= evidence.labels != UNLABELLED
-    return Content(scores, judged, doubted, fuse(evidence.labels, len(evidence.classes), judged.wrong, scores))
+    return Content(
+        scores, judged, doubted, fuse(evidence.labels, len(evidence.classes), judged.wrong, scores, suggested=judged.suggestions.labels)
+    )
 
 
 def analyse(
@@ -94,13 +97,25 @@ def analyse(
 
     content = known or judge_content(evidence, progress)
     labels, classes = evidence.labels, len(evidence.classes)
-    if progress is not None:
-        progress.stage("patterns")
     update = None if progress is None else progress.update
-    mined = mine(pixels, labels, classes, content.doubted, evidence.vectors, seed=seed, device=device, progress=update)
     if progress is not None:
         progress.stage("probe")
     probe = train_probe(pixels, labels, classes, seed=seed, device=device, progress=update)
+    if progress is not None:
+        progress.stage("patterns")
+    mined = mine(
+        pixels,
+        labels,
+        classes,
+        content.doubted,
+        evidence.vectors,
+        seed=seed,
+        device=device,
+        parts=class_parts(probe, labels, classes),
+        known=probe.given,
+        gathered=_gathered(labels, classes, content),
+        progress=update,
+    )
     scores = dict(content.scores)
     scores |= {name: score.function(probe, labels, classes) for name, score in by_need(SCORES, "probe").items()}
     scores |= halftoned or {}
@@ -109,8 +124,27 @@ def analyse(
     scores = {name: scores[name] for name in SCORES if name in scores}
     dirty = dirty_rows(mined.findings, len(labels))
     wrong, suggestions = _without_pattern(evidence, content, mined, dirty, device)
-    fused = fuse(labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, duplicates=mined.duplicates)
-    return Analysis(scores, fused.suspicion, fused.threshold, fused.verdicts, suggestions, mined.findings, fused.content, fused.artifact)
+    fused = fuse(
+        labels, classes, wrong, scores, artifact=mined.chance, dirty=dirty, suggested=suggestions.labels, duplicates=mined.duplicates
+    )
+    return Analysis(
+        scores,
+        fused.suspicion,
+        fused.threshold,
+        fused.verdicts,
+        suggestions,
+        mined.findings,
+        mined.shortcuts,
+        fused.content,
+        fused.artifact,
+    )
+
+
+def _gathered(labels: Int64, classes: int, content: Content) -> list[tuple[int, Int64]]:
+    """(label, its rows whose content contradicts it), of labels under which such rows gather beyond chance."""
+    suspicious = content.fused.content >= content.fused.threshold
+    named = concentrated_labels(labels, classes, suspicious, content.judged.suggestions.labels)
+    return [(int(label), np.flatnonzero(suspicious & (labels == label))) for label in np.flatnonzero(named)]
 
 
 def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: Bool, device: str = "cpu") -> tuple[Float32, Suggestions]:

@@ -14,6 +14,6 @@ DEMO_MISTAKE_RATE = 0.03
 
 def poisoned_demo(digits: Dataset) -> Dataset:
     """Digits with 5 % carrying a small patch and the label of one class, and 3 % plain mistakes, at a fixed seed."""
-    backdoored = apply_attack(digits, **DEMO_BACKDOOR)  # type: ignore[arg-type]
+    backdoored = apply_attack(digits, **DEMO_BACKDOOR, encode="lossless")  # type: ignore[arg-type]
     poisoned = apply_attack(backdoored, "symmetric", rate=DEMO_MISTAKE_RATE, seed=DEMO_SEED, exclude_poisoned=True)
     return replace(poisoned, name="demo")

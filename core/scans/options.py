@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,11 @@ from ..embedders import Embedder, Settings, embedders_where, find_embedder
 from ..errors import UserError
 from ..files import file_record
 from ..types import Recipe
+
+# the set itself decides: core/scans/choice.py
+AUTO = "auto"
+# what a scan whose embedder is not decided yet is checked as
+USUAL = "gradients"
 
 
 def option(default: Any, say: str, *, metavar: str | None = None, choices: tuple[str, ...] | None = None) -> Any:
@@ -23,7 +28,7 @@ def option(default: Any, say: str, *, metavar: str | None = None, choices: tuple
 class ScanOptions:
     """What a person may choose about a scan. A field here is an option of the command line, and reaches the app and the embedder."""
 
-    embedder: str = option("gradients", "default gradients, or precomputed with --embeddings; see: info", metavar="NAME")
+    embedder: str = option(AUTO, "default auto: by the set itself, or precomputed with --embeddings; see: info", metavar="NAME")
     k: int = option(50, "neighbours per image (default 50)")
     device: str = option("auto", "auto takes a GPU where there is one", choices=("auto", "cpu", "cuda"))
     seed: int = option(0, "of everything random (default 0)")
@@ -78,7 +83,9 @@ class ScanOptions:
         return said
 
     def recipe(self) -> Recipe:
-        """The part of the options that names the result. Raises UserError for what cannot be."""
+        """The part of the options that names the result; of `auto` as for small images. Raises UserError for what cannot be."""
+        if self.embedder == AUTO:
+            return replace(self, embedder=USUAL).recipe()
         embedder = find_embedder(self.embedder)
         if not 1 <= self.k <= 1000:
             raise UserError(f"k = {self.k} cannot be", "1 to 1000 neighbours")

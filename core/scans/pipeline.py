@@ -20,6 +20,7 @@ from ..scores import score_versions
 from ..sources import open_source, source_identity
 from ..types import Dataset, Inspection, Recipe
 from ..workspace import Progress, State, Workspace, alive, ended, logged
+from .choice import settled
 from .demo import poisoned_demo
 from .folder import ScanFolder
 from .options import ScanOptions
@@ -28,7 +29,7 @@ from .stored import load_inspection
 
 log = logging.getLogger(__name__)
 
-SCAN_VERSION = 10
+SCAN_VERSION = 11
 
 Listener = Callable[[State], None]
 
@@ -111,10 +112,12 @@ def scan(spec: str, options: ScanOptions, workspace: Workspace, *, listener: Lis
 
     Raises UserError for what the user can fix; a scan that stops, however it stops, resumes at the next call.
     """
-    recipe = options.recipe()
+    options.recipe()
     progress = Progress(None, listener)
     progress.stage("read")
     dataset = open_dataset(spec, allow_outside=options.allow_outside, workspace=workspace)
+    options, reason = settled(options, dataset, workspace)
+    recipe = options.recipe()
     key = scan_key(dataset, recipe)
     identity = source_identity(spec)
     workspace.remember_scan(identity, dataset.name, key, dataset.digest)
@@ -129,6 +132,7 @@ def scan(spec: str, options: ScanOptions, workspace: Workspace, *, listener: Lis
             step.json("source", {"identity": identity, "allow_outside": options.allow_outside})
             step.json("recipe", asdict(recipe))
             step.json("options", asdict(options))
+            step.json("choice", {"embedder": recipe.embedder, "reason": reason})
         with ended(progress):
             Stages(dataset, recipe, options, workspace, key, progress).run()
     return key

@@ -122,7 +122,7 @@ class Stages:
         halftoned = self._halftoned(pixels, device)
         found = analyse(evidence, pixels, seed=self.recipe.seed, device=device, progress=self.progress, halftoned=halftoned, known=known)
         with self.folder.writing("patterns") as step:
-            write_findings(step, found.findings)
+            write_findings(step, (*found.findings, *found.shortcuts))
             write_fused(
                 step,
                 scores={name: score for name, score in found.scores.items() if name not in known.scores},

@@ -18,7 +18,7 @@ UNVERIFIED = (
 )
 
 _FINDING_ARRAYS = ("rows", "covers", "row_scores", "pattern", "mask", "z_map", "spectrum", "places")
-_FINDING_VALUES = ("trigger_id", "kind", "label", "threshold", "strength", "false_alarm", "contradicted", "usual")
+_FINDING_VALUES = ("trigger_id", "kind", "label", "threshold", "strength", "false_alarm", "contradicted", "usual", "shortcut")
 _FUSED = ("suspicion", "verdicts", "content", "artifact")
 _SUGGESTED = ("suggested", "confidence")
 
@@ -80,6 +80,8 @@ def load_inspection(folder: ScanFolder, key: str, reopen: Reopen) -> Inspection 
         for step in STEPS[2:]:
             if folder.holds(step):
                 _READ[step](folder, found)
+        if (choice := folder.json("choice") or {}).get("reason"):
+            found["notes"] = (f"Embedder {choice['embedder']}: {choice['reason']}.", *found.get("notes", ()))
         if folder.is_unrecorded:
             found["notes"] = (UNVERIFIED, *found.get("notes", ()))
         return Inspection(recipe=_recipe(folder), key=key, **found)
@@ -110,7 +112,8 @@ def _read_patterns(folder: ScanFolder, found: dict[str, Any]) -> None:
         found["suggestions"] = Suggestions(*(folder.array(f"fused_{name}") for name in _SUGGESTED))
     found |= {name: folder.array(f"fused_{name}") for name in _FUSED}
     found["threshold"], found["notes"] = float(known["threshold"]), tuple(known.get("notes", ()))
-    found["findings"] = tuple(_finding(folder, values) for values in folder.json("findings") or [])
+    known = [_finding(folder, values) for values in folder.json("findings") or []]
+    found["findings"], found["shortcuts"] = (tuple(f for f in known if f.shortcut is kind) for kind in (False, True))
 
 
 def _read_map(folder: ScanFolder, found: dict[str, Any]) -> None:

@@ -15,13 +15,13 @@ from .label_distance_ratio import LABEL_DISTANCE_RATIO
 from .learnability import LEARNABILITY
 from .near_duplicate import NEAR_DUPLICATE
 from .outlier import OUTLIER
-from .scan import SCAN
+from .scan import SCAN, class_parts
 from .score import Score, by_need, registry
 from .spectral_signature import SPECTRAL_SIGNATURE
 from .spectre import SPECTRE
 from .trigger import TRIGGER
 
-__all__ = ["NOT_DESCRIBED", "SCORES", "Reason", "Score", "by_need", "explain", "score_versions", "title_of"]
+__all__ = ["NOT_DESCRIBED", "SCORES", "Reason", "Score", "by_need", "class_parts", "explain", "score_versions", "title_of"]
 
 # in the order of tables and pages
 SCORES: dict[str, Score] = registry(

@@ -42,18 +42,28 @@ def scan(probe: Probed, labels: Int64, classes: int) -> Float32:
     four rows. With fewer than three classes there is no usual one, and the index is 0.
     """
     found = np.full(len(labels), np.nan, dtype=np.float32)
-    groups = [rows for _, rows in class_rows(probe, labels, classes) if len(rows) >= FEWEST_ROWS]
+    splits = _splits(probe, labels, classes)
+    for (_, rows, split), index in zip(splits, anomaly([split.ratio for _, _, split in splits]), strict=True):
+        found[rows] = np.logaddexp(0.0, index - THRESHOLD) * split.chance
+    return found
+
+
+def class_parts(probe: Probed, labels: Int64, classes: int) -> list[tuple[int, Int64]]:
+    """(label, the rows of its smaller group), for every class of at least four rows, whether or not two groups explain it better."""
+    return [(label, rows[split.chance > 0.5]) for label, rows, split in _splits(probe, labels, classes)]
+
+
+def _splits(probe: Probed, labels: Int64, classes: int) -> list[tuple[int, Int64, Split]]:
+    groups = [(label, rows) for label, rows in class_rows(probe, labels, classes) if len(rows) >= FEWEST_ROWS]
     if not groups:
-        return found
-    everyone = probe.features[np.concatenate(groups)].astype(np.float64)
+        return []
+    everyone = probe.features[np.concatenate([rows for _, rows in groups])].astype(np.float64)
     centre = everyone.mean(axis=0)
-    clouds = [probe.features[rows].astype(np.float64) - centre for rows in groups]
+    clouds = [probe.features[rows].astype(np.float64) - centre for _, rows in groups]
     identity, variation = identity_and_variation(clouds)
     whitening = _whitening(variation)
     splits = [untangle(cloud @ whitening, identity_mean(cloud, identity, variation) @ whitening) for cloud in clouds]
-    for rows, split, index in zip(groups, splits, anomaly([s.ratio for s in splits]), strict=True):
-        found[rows] = np.logaddexp(0.0, index - THRESHOLD) * split.chance
-    return found
+    return [(label, rows, split) for (label, rows), split in zip(groups, splits, strict=True)]
 
 
 def identity_and_variation(clouds: list[Float64]) -> tuple[Float64, Float64]:

@@ -60,17 +60,25 @@ class Guess:
 
     def stands_apart(self, settings: MiningSettings) -> bool:
         """Reproducible, numerous, at home in this class, and apart from a bulk that behaves as the rest does."""
-        s, fewest = self.split, max(settings.least_rows, settings.least_share * len(self.rows))
+        s = self.split
         # rows of any class were chosen for being suspect, which is then no evidence of its own
         suspect = self.suspect and self.label != EVERY
         # windows are the loudest of hundreds: those of wrong labels agree by chance as well
         least = settings.suspect_agreement if suspect and self.space != "window" else settings.least_agreement
-        if self.found.agreement < least or s.triggered < fewest or len(self.triggered) < fewest:
-            return False
-        if s.lift < settings.least_lift:
-            # as common elsewhere: cover images, or a class that happens to hold some
+        if self.found.agreement < least or not self._is_at_home(settings):
             return False
         return s.centre >= settings.apart * s.natural or (s.gap >= settings.least_gap and suspect)
+
+    def lacks_only_agreement(self, settings: MiningSettings) -> bool:
+        """Far apart and numerous, but its halves agree no more than suspects' halves have to: right if the labels are wrong."""
+        if self.space == "window" or not settings.suspect_agreement <= self.found.agreement < settings.least_agreement:
+            return False
+        return self.split.centre >= settings.apart * self.split.natural and self._is_at_home(settings)
+
+    def _is_at_home(self, settings: MiningSettings) -> bool:
+        """Numerous, and more common in this class than elsewhere, where cover images or things that any class holds may be."""
+        fewest = max(settings.least_rows, settings.least_share * len(self.rows))
+        return self.split.triggered >= fewest and len(self.triggered) >= fewest and self.split.lift >= settings.least_lift
 
 
 @dataclass(frozen=True, eq=False)

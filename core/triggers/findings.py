@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ class Mined:
 
     rows, shares: triggered rows (m,), and their class shares by content (m, C) when they may not vote for each other.
     duplicates: rows of clusters that share a pattern because they are nearly the same picture.
+    shortcuts: patterns that most of a class shares, with the right content: its own look, which is no poison and has no part in `chance`.
     """
 
     findings: tuple[Finding, ...]
@@ -30,6 +31,7 @@ class Mined:
     rows: Int64
     shares: Float32
     duplicates: Int64
+    shortcuts: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +63,41 @@ def conclude(material: Material, spaces: dict[str, Space], candidates: list[Cand
     triggered = _Triggered(rows, shares.argmax(1) != material.labels[rows] if len(rows) else np.zeros(0, bool))
     chance = np.zeros(len(material.labels), np.float32)
     findings: list[Finding] = []
+    shortcuts: list[Finding] = []
     for scored in _score(material, spaces, groups):
         explains = _explains(material, scored)
-        np.maximum(chance, explains, out=chance)
         # measured in the whole set, a pattern may be left without a row that more likely carries it than not
-        if (explains >= 0.5).any():
-            findings.append(_finding(f"t{len(findings) + 1}", material, spaces, scored, explains, triggered))
+        if not (explains >= 0.5).any():
+            continue
+        found = _finding("", material, spaces, scored, explains, triggered)
+        if _is_look(material, found):
+            shortcuts.append(replace(found, trigger_id=f"s{len(shortcuts) + 1}", shortcut=True))
+        else:
+            np.maximum(chance, explains, out=chance)
+            findings.append(replace(found, trigger_id=f"t{len(findings) + 1}"))
     held = np.unique(np.concatenate(duplicates)) if duplicates else np.zeros(0, np.int64)
-    return Mined(tuple(findings), chance, rows, shares, held)
+    return Mined(tuple(findings), chance, rows, shares, held, tuple(shortcuts))
+
+
+def with_groups(mined: Mined, found: list[Finding], material: Material) -> Mined:
+    """`mined` with findings that have no pattern behind it: of their rows the label is taken to be explained by what is not seen."""
+    chance, findings = mined.chance.copy(), list(mined.findings)
+    for finding in found:
+        chance[finding.rows] = np.maximum(chance[finding.rows], finding.mislabelled)
+        findings.append(replace(finding, trigger_id=f"t{len(findings) + 1}"))
+    rows = np.union1d(mined.rows, np.concatenate([finding.rows for finding in found]))
+    return replace(mined, findings=tuple(findings), chance=chance, rows=rows, shares=material.content_shares(rows, rows))
+
+
+def _is_look(material: Material, found: Finding) -> bool:
+    """Whether most of the label's images carry the pattern and show what the label says.
+
+    Clean-label poison is a minority beside an honest bulk of its class. What most of a class shares is how its pictures were
+    made: motorcycles on white, the bars of a sign.
+    """
+    if found.label == EVERY or found.mislabelled > material.settings.contradicted:
+        return False
+    return len(found.rows) > material.settings.most_of_class * int((material.labels == found.label).sum())
 
 
 def _score(material: Material, spaces: dict[str, Space], groups: list[list[Accepted]]) -> list[_Scored]:
@@ -146,8 +175,8 @@ def _false_alarm(material: Material, scored: _Scored, levelled: Float32, covers:
 
 def _contradicted(material: Material, label: int, rows: Int64, triggered: _Triggered) -> tuple[float, float]:
     """Shares whose content contradicts the label: of `rows`, and of the label's other rows, asked in the same way."""
-    if label != EVERY and len(rows) > material.settings.whole * (material.labels == label).sum():
-        # no row is left that could vote for the label
+    if label != EVERY and len(rows) > material.settings.too_many_to_silence * (material.labels == label).sum():
+        # too few rows are left that could vote for the label
         left = np.setdiff1d(np.flatnonzero(material.labels == label), triggered.rows)
         return float(material.suspect[rows].mean()), float(material.suspect[left].mean()) if len(left) else 0.0
     against = triggered.contradicted[np.isin(triggered.rows, rows)]

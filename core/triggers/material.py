@@ -17,7 +17,10 @@ EVERY = -1  # the label of a pattern that goes with wrong labels of any class
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What the search looks at. pixels: uint8 (n, s, s, 3).  suspect: bool (n,), content contradicts the label."""
+    """What the search looks at. pixels: uint8 (n, s, s, 3).  suspect: bool (n,), content contradicts the label.
+
+    groups: (label, some of its rows) that other witnesses part from their class.
+    """
 
     pixels: UInt8
     labels: Int64
@@ -27,6 +30,7 @@ class Material:
     device: torch.device
     seed: int
     settings: MiningSettings = field(default_factory=MiningSettings)
+    groups: tuple[tuple[int, Int64], ...] = ()
 
     def sample(self, count: int) -> Int64:
         """Up to `count` labelled rows, the same every time."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from ..types import Bool, Float32, Int64, UInt8
 from .candidate import Candidate, Guess, coarse, far_more_suspect, likeness, more_suspect
-from .findings import Mined, conclude
+from .findings import Mined, conclude, with_groups
+from .groups import Group, group_finding, is_contradicted, uncovered, witnessed
 from .material import EVERY, Material
 from .pursuit import Pursued, polish, pursue
 from .seeds import tail_seeds, wave_seeds, waves
@@ -31,17 +33,35 @@ def mine(
     *,
     seed: int = 0,
     device: str = "cpu",
+    parts: Sequence[tuple[int, Int64]] = (),
+    known: Float32 | None = None,
+    gathered: Sequence[tuple[int, Int64]] = (),
     progress: Progress | None = None,
     settings: MiningSettings = MiningSettings(),  # noqa: B008
 ) -> Mined:
-    """Search every class for planted patterns; a set in which nothing stands apart gives no finding."""
+    """Search every class for planted patterns; a set in which nothing stands apart gives no finding.
+
+    parts, known: what a trained network says, see groups.py.  gathered: (label, rows) whose content contradicts it beyond chance.
+    """
     with torch.inference_mode():
         material = Material(pixels, labels, classes, suspect, vectors, torch.device(device), seed, settings)
-        if np.bincount(labels[labels >= 0], minlength=1).max() < settings.least_class:
-            return conclude(material, {}, [])
-        spaces = make_spaces(material)
-        candidates = search(material, spaces, progress)
-        return conclude(material, spaces, candidates)
+        sure = np.full(len(labels), np.nan, np.float32) if known is None else known
+        groups = witnessed(material, parts, sure) + [Group(label, rows, "content") for label, rows in gathered]
+        if groups:
+            seen = suspect.copy()
+            seen[np.concatenate([group.rows for group in groups])] = True
+            material = replace(material, suspect=seen, groups=tuple((group.label, group.rows) for group in groups))
+        mined = _searched(material, progress)
+        left = uncovered(groups, mined.findings, settings.covered)
+        return with_groups(mined, [group_finding(material, group, sure) for group in left], material) if left else mined
+
+
+def _searched(material: Material, progress: Progress | None) -> Mined:
+    labels = material.labels
+    if np.bincount(labels[labels >= 0], minlength=1).max() < material.settings.least_class:
+        return conclude(material, {}, [])
+    spaces = make_spaces(material)
+    return conclude(material, spaces, search(material, spaces, progress))
 
 
 def make_spaces(material: Material) -> dict[str, Space]:
@@ -107,6 +127,10 @@ def _seeds(
     if label != EVERY and material.suspect[rows].sum() >= settings.least_suspects:
         weights.append(torch.from_numpy(material.suspect[rows]).float().to(group.device))
         names.append("suspects")
+    for of, members in material.groups:
+        if of == label:
+            weights.append(torch.from_numpy(np.isin(rows, members)).float().to(group.device))
+            names.append("group")
     if rest_waves is None:
         more = tail_seeds(group, rest, settings)
     else:
@@ -140,7 +164,13 @@ def _guess(material: Material, space: Space, label: int, rows: Int64, found: Pur
         return more_suspect(material.suspect[rows], scores >= split.threshold, settings.suspect_rise)
 
     if not suspect(split):
-        return Guess(label, space.name, rows, found, split, suspect=False)
+        guess = Guess(label, space.name, rows, found, split, suspect=False)
+        # an embedding that sees the pattern takes those that carry it for each other's like: they are asked anew, without their votes
+        return (
+            replace(guess, suspect=True)
+            if label != EVERY and guess.lacks_only_agreement(settings) and is_contradicted(material, label, guess.triggered)
+            else guess
+        )
     wider = separate(scores, rest, settings, suspect=True)
     # what comes with a nearer limit has to be suspect as well
     return Guess(label, space.name, rows, found, wider if suspect(wider) else split, suspect=True)

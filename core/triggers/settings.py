@@ -67,10 +67,19 @@ class MiningSettings:
     one_class: float = 0.7  # share of one label among rows of a pattern of any class: that class's own search says more
     alike: float = 0.12  # mean correlation above the class's own from which rows are near-duplicates, not a pattern
 
+    # ---- groups that other witnesses part from their class (groups.py)
+    least_group: int = 8  # rows
+    group_known: float = (
+        0.9  # median chance of the given label, by a network that did not see the rows; clean parts that are contradicted: at most 0.3
+    )
+    covered: float = 0.5  # share of a group's rows in a finding from which the finding is that group's picture
+
     # ---- one candidate for each cluster, one finding for each pattern (choose.py)
     same_rows: float = 0.5  # more of the rows than this shared: the same cluster
     same_direction: float = 0.5  # cosine from which two classes hold the same pattern; two of noise have 0 ± 1/√D
-    whole: float = 0.9  # share that counts as all: rows of a moving patch, rows of a class
+    whole: float = 0.9  # share that counts as all: rows of a moving patch
+    most_of_class: float = 0.5  # share of a class from which a pattern on right labels is the class's own look
+    too_many_to_silence: float = 0.6  # share of a class from which the rest is too small to vote for the label
     many_classes: int = 3  # classes from which one pattern found in all of them is one finding
     contradicted: float = 0.5  # share of suspects among rows that look alike from which they are a pattern all the same
     clearly_more: float = 1.25  # times as many rows, for a candidate that takes the place of others

@@ -8,16 +8,18 @@ import numpy as np
 
 from .arrays import Float32, Int32, Int64, check, freeze
 
-FINDING_KINDS = ("patch", "overlay", "periodic", "moving_patch", "resampling", "texture")
+FINDING_KINDS = ("patch", "overlay", "periodic", "moving_patch", "resampling", "texture", "group")
 # what they add or take is another picture in every image
 SHAPELESS = ("resampling", "texture")
+# images that other witnesses part from their class, with no pattern to show
+UNSEEN = "group"
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
     """One pattern that predicts a label although it is no content, with the rows that carry it.
 
-    trigger_id: "t1", "t2", … by falling strength.  kind: one of FINDING_KINDS.
+    trigger_id: "t1", "t2", … by falling strength; "s1", "s2", … of shortcuts.  kind: one of FINDING_KINDS.
     label: class index that the triggered rows are labelled, −1 where they have many labels (all-to-all).
     rows: int64 (m,), rows judged poisoned by it, by falling score.
     covers: int64 (c,), rows that carry it but whose label it does not explain (another class's images).
@@ -34,6 +36,7 @@ class Finding:
     false_alarm: estimated share of rows without the pattern at or above the threshold, counted on rows that had no part in finding it, 0…1.
     contradicted: share of `rows` whose content contradicts their label, 0…1.
     usual: the same share among the label's rows that do not carry it, asked in the same way.
+    shortcut: most of the label's images carry it and show what the label says: a spurious feature, not poison.
     """
 
     trigger_id: str
@@ -52,6 +55,7 @@ class Finding:
     false_alarm: float
     contradicted: float
     usual: float = 0.0
+    shortcut: bool = False
 
     @property
     def mislabelled(self) -> float:

@@ -44,6 +44,7 @@ class Inspection:
     scores: name -> float32 (n,), higher = more suspicious, NaN = not scorable.
     suspicion: float32 (n,) in 0…1.  threshold: suspicion at or above it is suspicious.
     verdicts: int8 (n,), index into VERDICTS.  xy: float32 (n, 2).  projection: "umap" or "pca".
+    findings: patterns held to be poison.  shortcuts: patterns that most of a class shares, which are not.
     content, artifact: float32 (n,) in 0…1, the two axes: chance that the image's content contradicts its label, and
     chance that something which is no content explains the label. None before the stage that finds triggers is done.
     """
@@ -58,6 +59,7 @@ class Inspection:
     verdicts: NDArray[np.int8] | None = None
     suggestions: Suggestions | None = None
     findings: tuple[Finding, ...] = ()
+    shortcuts: tuple[Finding, ...] = ()
     content: Float32 | None = None
     artifact: Float32 | None = None
     xy: Float32 | None = None

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import Cancelled, TasterError
 from ..files import read_json, write_json
 
-STAGES = ("read", "train", "embed", "neighbours", "scores", "pixels", "halftone", "patterns", "probe", "map")
+STAGES = ("read", "train", "embed", "neighbours", "scores", "pixels", "halftone", "probe", "patterns", "map")
 STAGE_WORDS = {
     "read": "reading the source",
     "train": "learning from the images, without labels",

@@ -119,13 +119,14 @@ def test_the_batch_changes_nothing(name: str, models: Callable[[str], Model], im
 
 
 def test_an_unknown_embedder_names_the_choices() -> None:
-    with pytest.raises(UserError, match="embedder 'dinov3' is not known – choose one of: gradients, simclr, resnet18") as caught:
+    with pytest.raises(UserError, match="embedder 'dinov3' is not known – choose one of: gradients, simclr, lite0, resnet18") as caught:
         find_embedder("dinov3")
     assert all(name in str(caught.value) for name in EMBEDDERS)
 
 
 def test_every_embedder_with_trained_weights_is_tested() -> None:
-    assert {name for name, entry in EMBEDDERS.items() if entry.trained} == WIDTHS.keys() | TOWERS.keys()
+    packaged = {"lite0"}  # its weights come with the installation: tests/unit/embedders/test_lite.py
+    assert {name for name, entry in EMBEDDERS.items() if entry.trained} == WIDTHS.keys() | TOWERS.keys() | packaged
 
 
 def test_every_entry_says_what_it_is() -> None:

@@ -65,7 +65,7 @@ def test_neighbours_by_gradients_agree_with_labels(clean: Dataset, features: Pat
     [(0.01, 0.8), (0.05, 0.65)],
 )
 def test_disagreement_finds_a_backdoor(clean: Dataset, features: Path, rate: float, least: float) -> None:
-    poisoned = apply_attack(clean, "badnets", rate=rate, seed=1)
+    poisoned = apply_attack(clean, "badnets", rate=rate, seed=1, encode="lossless")
     assert poisoned.truth is not None
     score = SCORES["knn_disagreement"].function(graph(poisoned, features))
     assert auroc(poisoned.truth.is_poisoned, score) > least

@@ -106,6 +106,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("poison {images} --attack badnets --target yak --out {out}", ["target 'yak' is no class"]),
         ("poison {images} --attack badnets --set size --out {out}", ["--set size cannot be read", "NAME=VALUE"]),
         ("poison {images} --attack badnets --set colour=1 --out {out}", ["has no setting 'colour'"]),
+        ("poison {images} --attack badnets --encode jpeg --out {out}", ["encoding 'jpeg' is not known", "source, lossless"]),
         ("poison {images} --attack badnets --out {images}/x", ["never writes into it"]),
         ("poison {images} --attack label_file --labels /no/l.csv --out {out}", ["l.csv"]),
         ("export {images} --to csv", ["--out"]),
@@ -164,7 +165,7 @@ def test_the_module_runs_and_says_what_it_can() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0 and done.stderr == ""
     found = json.loads(done.stdout)
-    listed = {"source_kinds", "embedders", "scores", "attacks", "exports", "workspace", "sources"}
+    listed = {"source_kinds", "embedders", "scores", "attacks", "encodings", "exports", "workspace", "sources"}
     assert {"taster", "python", "versions", "devices", *listed} == set(found)
     assert list(found["scores"]) == [*SCORES] and found["devices"][0] == "cpu" and found["sources"] == []
     assert {"csv", "parquet", "folder", "report", "cleanlab", "fiftyone"} <= set(found["exports"])
@@ -194,7 +195,11 @@ def test_the_home_of_a_scan_may_come_from_the_environment(
 def test_poison_scan_and_evaluate(taster: Door, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "poisoned"
     made = taster("poison", images, "--attack", "badnets", "--rate", "0.1", "--target", "bee", "--seed", 3, "--out", out, "--json").json
-    assert made == {"out": str(out), "images": 90, "changed": 9, "truth": str(out / "truth.parquet")}
+    formats = {"poisoned": {".png": 9}, "others": {".png": 81}}
+    told = {"truth": str(out / "truth.parquet"), "encode": "source", "formats": formats}
+    assert made == {"out": str(out), "images": 90, "changed": 9, **told}
+    recipe = json.loads((out / "recipe.json").read_text())
+    assert recipe["encode"] == "source" and recipe["formats"] == formats
     truth = pq.read_table(out / "truth.parquet").to_pylist()
     assert sum(row["is_poisoned"] for row in truth) == 9
     # a second attack on top of it counts its own images, and keeps the first one's apart

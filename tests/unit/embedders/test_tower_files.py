@@ -248,7 +248,7 @@ def test_weights_go_with_every_trained_embedder_and_with_no_other(tmp_path: Path
         if entry.trained:
             assert dict(options.recipe().options)["weights"]
         else:
-            with pytest.raises(UserError, match=r"it is for resnet18, .*dinov2_vits14.*clip_vit_b32"):
+            with pytest.raises(UserError, match=r"it is for lite0, resnet18, .*dinov2_vits14.*clip_vit_b32"):
                 options.recipe()
 
 
