@@ -6,7 +6,7 @@ import streamlit as st
 from PIL import Image
 
 from core.errors import UnreadableImage
-from core.types import UNLABELLED, VERDICTS, Inspection, Int64
+from core.types import UNLABELLED, VERDICTS, Inspection, Int64, class_title
 from ui.api.reasons import NOT_DESCRIBED, Reason, described, detector_words, reasons
 from ui.app.services import services
 from ui.charts.agreement_matrix import ORDER, TOP, agreement_figure, reading, top_of
@@ -230,9 +230,9 @@ def _picture(inspection: Inspection, row: int) -> None:
 def _facts(inspection: Inspection, row: int) -> str:
     dataset, suggestions = inspection.dataset, inspection.suggestions
     given = dataset.labels[row]
-    lines = [f"Label: **{'none' if given == UNLABELLED else plain(dataset.classes[given])}**"]
+    lines = [f"Label: **{'none' if given == UNLABELLED else plain(class_title(dataset.classes[given]))}**"]
     if suggestions is not None and suggestions.labels[row] not in (UNLABELLED, given):
-        lines.append(f"Suggested: **{plain(dataset.classes[suggestions.labels[row]])}**")
+        lines.append(f"Suggested: **{plain(class_title(dataset.classes[suggestions.labels[row]]))}**")
     if inspection.verdicts is not None:
         lines.append(f"Verdict: **{VERDICT_WORDS[VERDICTS[inspection.verdicts[row]]]}**")
     return "  \n".join(lines)

@@ -3,10 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from core.types import UNLABELLED, Inspection, Int64
+from core.types import UNLABELLED, Inspection, Int64, class_title
 from ui.api.reasons import detector_words
 from ui.api.sprites import register_rows
 from ui.app.services import services
+from ui.charts.charts import class_counts
 from ui.page import show
 from ui.state import asked_view, remember_view, writer
 from ui.widgets.components import grid, nothing
@@ -18,21 +19,19 @@ SHOW = ("all", "suspicious", OPEN)
 
 
 def _choices(inspection: Inspection) -> list[int]:
-    suspicious = np.bincount(
-        inspection.dataset.labels[inspection.is_suspicious & (inspection.dataset.labels >= 0)], minlength=len(inspection.dataset.classes)
-    )
-    order = np.argsort(-suspicious, kind="stable").tolist()
+    order = np.argsort(-class_counts(inspection)["suspicious"], kind="stable").tolist()
     unlabelled = [NONE] if (inspection.dataset.labels == UNLABELLED).any() else []
     return [*order, ALL, *unlabelled]
 
 
-def _class_words(inspection: Inspection, choice: int) -> str:
+def _class_words(inspection: Inspection, counts: dict[str, Int64], choice: int) -> str:
     if choice == ALL:
         return f"All classes ({len(inspection.dataset):,})"
     if choice == NONE:
         return "Unlabelled"
-    of = inspection.dataset.labels == choice
-    return f"{inspection.dataset.classes[choice]}  ({int((of & inspection.is_suspicious).sum()):,} suspicious of {int(of.sum()):,})"
+    return (
+        f"{class_title(inspection.dataset.classes[choice])}  ({counts['suspicious'][choice]:,} suspicious of {counts['images'][choice]:,})"
+    )
 
 
 def _rows(inspection: Inspection, choice: int, score: str, shown: str) -> Int64:
@@ -77,6 +76,8 @@ def _list_anew() -> None:
 
 def _choose(inspection: Inspection) -> tuple[int, str, str]:
     choices, scores = _choices(inspection), ["suspicion", *inspection.scores]
+    # once for all classes: Streamlit asks for the words of each on every run
+    counts = class_counts(inspection)
     _asked(inspection, choices, scores)
     if "gallery_view" in st.session_state:
         st.session_state["gallery_now"] = st.session_state.pop("gallery_view")
@@ -87,7 +88,7 @@ def _choose(inspection: Inspection) -> tuple[int, str, str]:
         "Given label",
         choices,
         index=choices.index(choice0) if choice0 in choices else 0,
-        format_func=lambda c: _class_words(inspection, c),
+        format_func=lambda c: _class_words(inspection, counts, c),
         on_change=_list_anew,
     )
     score: str = second.selectbox(  # type: ignore[assignment]

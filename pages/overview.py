@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.types import UNLABELLED, VERDICTS, Inspection
+from core.types import UNLABELLED, VERDICTS, Inspection, class_title
 from ui.app.services import services
-from ui.charts.charts import class_counts, suspicion_histogram, suspicious_by_class
+from ui.charts.charts import class_counts, confused_pairs, suspicion_histogram, suspicious_by_class
 from ui.navigation import link
 from ui.scanning import follow, open_source_form
 from ui.sidebar import source_name
 from ui.state import current, remember_view
-from ui.words import VERDICT_WORDS, plain
+from ui.words import VERDICT_WORDS, class_titles, plain
 
 CHART = {"displayModeBar": False}
+MOST_PAIRS, PAIRS_SEEN = 1000, 9
 
 
 def _identity() -> str:
@@ -63,10 +64,28 @@ def _charts(inspection: Inspection) -> None:
         st.plotly_chart(suspicious_by_class(inspection), key="by_class", config=CHART)
 
 
+def _confusions(inspection: Inspection) -> None:
+    """Pairs of labels as a list: a matrix of a thousand classes would show nothing."""
+    pairs = confused_pairs(inspection)
+    if not pairs:
+        return
+    st.subheader("Which labels are confused")
+    names = [class_title(name) for name in inspection.dataset.classes]
+    shown = f", the commonest {MOST_PAIRS:,} of {len(pairs):,} pairs" if len(pairs) > MOST_PAIRS else ""
+    st.caption(f"Suspicious images whose content looks like another class, by given label and suggestion{shown}.")
+    table = pd.DataFrame(
+        [(names[a], names[b], n) for a, b, n in pairs[:MOST_PAIRS]], columns=["given label", "content looks like", "images"]
+    )
+    st.dataframe(table, hide_index=True, height=35 * min(len(table) + 1, PAIRS_SEEN) + 3)
+
+
 def _tables(inspection: Inspection) -> None:
     counts = class_counts(inspection)
+    titles = class_titles(inspection.dataset.classes)
     with st.expander(f"All {len(inspection.dataset.classes):,} classes"):
-        table = pd.DataFrame({"class": inspection.dataset.classes, **counts})
+        # a name beside the set's own, where people call the class otherwise
+        known = {"known as": [titles.get(name, "") for name in inspection.dataset.classes]} if titles else {}
+        table = pd.DataFrame({"class": inspection.dataset.classes, **known, **counts})
         table["share suspicious"] = table["suspicious"] / table["images"].clip(lower=1)
         st.dataframe(table, hide_index=True, column_config={"share suspicious": st.column_config.NumberColumn(format="percent")})
     if inspection.dataset.skipped:
@@ -92,5 +111,6 @@ else:
         with second:
             link("map", "See them on the map")
         _charts(inspection)
+        _confusions(inspection)
         _tables(inspection)
 open_source_form()

@@ -5,7 +5,7 @@ import streamlit as st
 
 from core.cleansing import Proposals
 from core.reviews import review_order
-from core.types import Inspection, Int64
+from core.types import Inspection, Int64, class_title
 from ui.api.proposed import proposals_of
 from ui.app.services import services
 from ui.page import show
@@ -121,7 +121,7 @@ def _choose(inspection: Inspection) -> tuple[int, str]:
         "Given label",
         choices,
         index=choices.index(choice0) if choice0 in choices else 0,
-        format_func=lambda c: "Any" if c == ALL else f"{inspection.dataset.classes[c]}  ({suspects[c]:,} suspicious)",
+        format_func=lambda c: "Any" if c == ALL else f"{class_title(inspection.dataset.classes[c])}  ({suspects[c]:,} suspicious)",
     )
     st.session_state["relabel_now"] = (choice, which)
     remember_view("relabel", f"{choice}.{WHICH.index(which)}")

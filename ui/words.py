@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+
+from core.types import class_title
 
 VERDICT_WORDS = {
     "clean": "clean",
@@ -28,6 +31,11 @@ def plain(text: str, most: int = 60) -> str:
     shown = "".join(c if c.isprintable() else "�" for c in text)
     shown = shown if len(shown) <= most else shown[: most - 1] + "…"
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", shown)
+
+
+def class_titles(names: Iterable[str]) -> dict[str, str]:
+    """Name -> title, for a widget: of those classes alone that people call otherwise than the set does."""
+    return {name: title for name in names if (title := class_title(name)) != name}
 
 
 def short_name(identity: str) -> str:

@@ -5,6 +5,7 @@ whose digest the Dataset holds. The truth about a set, in a folder or a file of 
 """
 
 from .base import DigestCache, Options, Source, check_usable, shown
+from .decoding import decode
 from .registry import SOURCES, open_source, source_identity, told_by
 from .truth import read_truth
 from .working_pixels import working_pixels, working_side
@@ -15,6 +16,7 @@ __all__ = [
     "Options",
     "Source",
     "check_usable",
+    "decode",
     "open_source",
     "read_truth",
     "shown",

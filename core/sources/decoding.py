@@ -129,8 +129,11 @@ def _check_size(width: int, height: int) -> None:
         raise UnreadableImage(f"{width}x{height} is more than {MAX_ASPECT} times longer than wide")
 
 
-def decode(source: bytes | Path) -> Image.Image:
+def decode(source: bytes | Path, *, at_least: int = 0) -> Image.Image:
     """RGB image of encoded bytes or of a file: first frame, EXIF rotation applied, alpha dropped.
+
+    at_least: pixels of the longer side that are enough (0: all there are); a JPEG is then decoded at an eighth, a quarter
+    or a half where that leaves as many, which is how a thumbnail comes quickly.
 
     Alpha is dropped, not blended, because that is what training loaders do: the model sees the pixels
     below. 16-bit greys are scaled to 8 bits, so are 32-bit integers; floats from 0…1, from 0…255, or
@@ -141,6 +144,9 @@ def decode(source: bytes | Path) -> Image.Image:
         raise UnreadableImage("the file is empty")
     with _as_unreadable(), np.errstate(all="ignore"), Image.open(BytesIO(data), formats=_formats()) as image:
         _check_size(*image.size)
+        if at_least:
+            share = at_least / max(image.size)
+            image.draft(None, (max(1, round(share * image.width)), max(1, round(share * image.height))))
         with _one_large if image.width * image.height > LARGE_PIXELS else nullcontext():
             image.load()
             # Containers of pictures (ICO, ICNS) can hold another size than their header says.

@@ -5,6 +5,7 @@ ids travel. Every room may import these; they import nothing of Taster.
 """
 
 from .arrays import DIGEST_BYTES, UNLABELLED, Bool, Float32, Int32, Int64, UInt8, read_only
+from .class_names import class_title
 from .dataset import Dataset, Skipped, Truth, content_digest
 from .decision import ACTIONS, Decision
 from .evidence import Evidence, Suggestions
@@ -32,6 +33,7 @@ __all__ = [
     "Suggestions",
     "Truth",
     "UInt8",
+    "class_title",
     "content_digest",
     "read_only",
     "top_size",

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from core.scans import readable
 from core.types import Decision, Finding, Float32, Inspection
-from ui.api.inspector_views import PATTERN, VERSION, percentile, ways_for
+from ui.api.inspector_views import PATTERN, VERSION, percentile, place_of, ways_for
 from ui.api.queue_items import class_name, queue_item
 from ui.api.reasons import NOT_DESCRIBED, reasons
 from ui.words import KIND_WORDS
@@ -32,6 +33,7 @@ FUSED = {
 def inspector_item(inspection: Inspection, row: int, decision: Decision | None = None) -> dict[str, Any]:
     """All that the inspector shows about `row`, ready for JSON: the queue's item, and more.
 
+    size: [width, height] in pixels, None where the image cannot be read.
     scores: name, words, value and percentile (None where not scorable), says, asks, blind.
     findings: the patterns that the image carries. views: the pictures, see `ways_for`. version: of the pictures.
     notes: lines on what is missing.
@@ -40,6 +42,7 @@ def inspector_item(inspection: Inspection, row: int, decision: Decision | None =
     verdict = item["verdict"]
     return {
         **item,
+        "size": None if (image := readable(inspection, row)) is None else list(image.size),
         "verdict_words": None if verdict is None else VERDICT_NAMES.get(verdict, verdict),
         "suspicious": bool(inspection.is_suspicious[row]) if inspection.suspicion is not None else None,
         "scores": score_lines(inspection, row),
@@ -56,7 +59,7 @@ def carries(finding: Finding, row: int) -> bool:
 
 
 def finding_line(inspection: Inspection, finding: Finding, row: int) -> dict[str, Any]:
-    """One pattern as the inspector shows it. share: of false alarms, 0…1. view: name of the picture with its outline."""
+    """One pattern as the inspector shows it. place: see `place_of`. share: of false alarms, 0…1. view: name of the picture with its outline."""
     poisoned = bool(np.any(finding.rows == row))
     return {
         "id": finding.trigger_id,
@@ -67,6 +70,7 @@ def finding_line(inspection: Inspection, finding: Finding, row: int) -> dict[str
         "score": _rounded(float(finding.row_scores[row])),
         "threshold": _rounded(finding.threshold),
         "false_alarm": _rounded(finding.false_alarm),
+        "place": place_of(finding, row),
         "view": f"{PATTERN}{finding.trigger_id}",
     }
 

@@ -22,7 +22,7 @@ async def view_response(inspection: Inspection, request: Request) -> Response:
     """
     row = row_number(request.path_params["row"], len(inspection.dataset))
     try:
-        body, said = await run_in_threadpool(view_png, inspection, row, request.path_params["name"])
+        body, shown = await run_in_threadpool(view_png, inspection, row, request.path_params["name"])
     except KeyError as error:
         raise Refusal(404, "there is no such view of an image") from error
     except NotShown as missing:
@@ -31,5 +31,7 @@ async def view_response(inspection: Inspection, request: Request) -> Response:
         raise Refusal(404, f"this image cannot be read: {error.reason}") from error
     # what an older version drew must not be kept under the newer one's name
     kept = request.query_params.get("v") == str(VERSION)
+    # where to look, as shares of the image's sides
+    place = {} if shown.place is None else {"X-Taster-Place": ",".join(f"{share:.5f}" for share in shown.place)}
     cache = "private, max-age=31536000, immutable" if kept else "no-store"
-    return Response(body, headers={"Cache-Control": cache, "X-Taster-Said": quote(said)}, media_type="image/png")
+    return Response(body, headers={"Cache-Control": cache, "X-Taster-Said": quote(shown.said), **place}, media_type="image/png")

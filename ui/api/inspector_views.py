@@ -11,26 +11,33 @@ from PIL import Image
 
 from core.scans import NotShown, cannot_embed, moved, readable, vote_without, votes_cheaply
 from core.types import SHAPELESS, Finding, Float32, Inspection, UInt8
-from core.views import View, boxes, difference, heat_over, high_pass, outlined, reduced, spectrum
+from core.views import Occlusion, View, boxes, difference, heat_over, high_pass, outlined, reduced, spectrum
 from ui.api.sprites import png
 
 # part of every address: pictures are kept for ever under it
-VERSION = 1
+VERSION = 2
 SIDE, DIFFERENCE_SIDE, HALFTONE_SIDE = 1024, 256, 256
 NEIGHBOURS = 10
 OUTLINED_SIDE = 320
 LEAST_CHANGE = 0.03
 # below: rounding; and how far beyond the typical place the strongest one must lie to be called one
 NOTHING_MOVES, STANDS_OUT = 1e-6, 1.5
+# grey levels by which two ways to resize one picture differ on average; a cut one differs by tens
+SAME_PICTURE = 8.0
 PATTERN = "pattern-"
+
+
+# left, top, width and height as shares of the image, so that they hold at any size
+Place = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """picture: uint8 (h, w, 3).  said: what was done, in one line."""
+    """picture: uint8 (h, w, 3).  said: what was done, in one line.  place: where in the image to look, see `Place`."""
 
     picture: UInt8
     said: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,10 @@ class Way:
     slow: bool = False
 
 
-def view_png(inspection: Inspection, row: int, name: str) -> tuple[bytes, str]:
-    """(PNG, line in words) of the view `name` of `row`. Raises NotShown, KeyError for an unknown name, UnreadableImage."""
+def view_png(inspection: Inspection, row: int, name: str) -> tuple[bytes, Shown]:
+    """(PNG, what it is) of the view `name` of `row`. Raises NotShown, KeyError for an unknown name, UnreadableImage."""
     shown = _pattern(inspection, row, name.removeprefix(PATTERN)) if name.startswith(PATTERN) else WAYS[name].draw(inspection, row)
-    return png(Image.fromarray(shown.picture)), shown.said
+    return png(Image.fromarray(shown.picture)), shown
 
 
 def ways_for(inspection: Inspection) -> list[dict[str, str | bool]]:
@@ -158,7 +165,18 @@ def _occlusion(inspection: Inspection, row: int) -> Shown:
     return Shown(
         picture,
         f"Amber: covering here moves the embedding most{times}.{flat} A cover takes the colour around it, and may draw an edge of its own in an empty place. {how[0].upper()}{how[1:]}.",
+        None if flat else _most_telling(inspection, row, held.seen, found),
     )
+
+
+def _most_telling(inspection: Inspection, row: int, seen: UInt8, found: Occlusion) -> Place | None:
+    """The place whose covering moves the embedding most; None where the embedder sees no more than a part of the image."""
+    h, w = seen.shape[:2]
+    whole = np.asarray(inspection.dataset.load(row).resize((w, h), Image.Resampling.BILINEAR, reducing_gap=2.0), np.float32)
+    if float(np.abs(whole - seen).mean()) > SAME_PICTURE:
+        return None
+    i, j = divmod(int(found.distances.argmax()), found.distances.shape[1])
+    return float(found.columns[j]) / w, float(found.rows[i]) / h, found.patch / w, found.patch / h
 
 
 def _vote(inspection: Inspection, row: int) -> Shown:
@@ -243,6 +261,16 @@ def region_of(finding: Finding, row: int) -> tuple[np.ndarray, str]:
     if share > 0.6:
         return np.zeros((h, w), dtype=bool), "The pattern lies over the whole image, so there is no region to outline."
     return region, f"Outlined: where the pattern lies, {100 * share:.1f} % of the image." if share else "The pattern has no firm region."
+
+
+def place_of(finding: Finding, row: int) -> Place | None:
+    """The box around the pattern in the image of `row`; None where it is everywhere, or not known."""
+    region, _ = region_of(finding, row)
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    if not len(rows):
+        return None
+    h, w = region.shape
+    return float(columns[0]) / w, float(rows[0]) / h, float(np.ptp(columns) + 1) / w, float(np.ptp(rows) + 1) / h
 
 
 # ---- ranks

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import UNLABELLED, VERDICTS, Decision, Inspection
+from core.types import UNLABELLED, VERDICTS, Decision, Inspection, class_title
 from ui.api.proposed import proposal_fields
 from ui.api.sprites import register_rows
 from ui.app.cache import CACHE
@@ -100,7 +100,7 @@ def _neighbour_reason(inspection: Inspection, row: int) -> str:
         return f"{nearest[0].upper()}{nearest[1:]} unlabelled."
     counts = np.bincount(labelled)
     most, given = int(counts.argmax()), int(inspection.dataset.labels[row])
-    name = class_name(inspection, most)
+    name = class_title(inspection.dataset.classes[most])
     if len(near) == 1:
         return f"The nearest image is labelled {name}."
     sentence = f"{counts[most]} of {nearest} labelled {name}"
@@ -108,7 +108,7 @@ def _neighbour_reason(inspection: Inspection, row: int) -> str:
         return f"{sentence}."
     same = int(counts[given]) if given < len(counts) else 0
     tail = "none is" if same == 0 else "1 is" if same == 1 else f"{same} are"
-    return f"{sentence}; {tail} labelled {class_name(inspection, given)}."
+    return f"{sentence}; {tail} labelled {class_title(inspection.dataset.classes[given])}."
 
 
 def _rank_reason(inspection: Inspection, row: int) -> str:
@@ -126,7 +126,7 @@ def _rank_reason(inspection: Inspection, row: int) -> str:
 def _trigger_reason(inspection: Inspection, row: int) -> str:
     for finding in inspection.findings:
         if np.any(finding.rows == row):
-            name = class_name(inspection, finding.label) if finding.label >= 0 else "several classes"
+            name = class_title(inspection.dataset.classes[finding.label]) if finding.label >= 0 else "several classes"
             others = len(finding.rows) - 1
             also = {0: "no other image does", 1: "1 other image does too"}.get(others, f"{others} other images do too")
             return f"It carries pattern {finding.trigger_id}, which points to {name}; {also}."

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from core.errors import UnreadableImage, UserError
 from core.reviews import DecisionFeed, Feeds, Reviews
-from core.types import Inspection
+from core.types import Dataset, Inspection
 from ui.api.finding_pictures import asked_png
 from ui.api.inspector_facts import inspector_item
 from ui.api.inspector_routes import view_response
@@ -42,13 +42,15 @@ from ui.api.request_checks import (
     token_rows,
     whole_number,
 )
-from ui.api.sprites import CELLS, MOST_IMAGES, image_png, sprite_png, thumb_png
+from ui.api.sprites import CELLS, IMAGE_SIDE, MOST_IMAGES, crop_png, image_png, picture_type, sprite_png, thumb_png
 from ui.api.tiles import selected_rows, selection, tile_page
 from ui.app.guard import place_of
 
 MOST_ITEMS = 48
 MOST_NOTE = 2000
 MOST_GROUP = 64
+# name, least and most of each number of a crop
+CROP = (("x", 0, 10**6), ("y", 0, 10**6), ("w", 1, IMAGE_SIDE), ("h", 1, IMAGE_SIDE))
 _FOREVER = "private, max-age=31536000, immutable"
 _NEVER = "no-store"
 
@@ -78,6 +80,7 @@ def make_routes(services: Services) -> list[Route]:
         Route("/api/points/{key}/{version}.bin", _Endpoint("GET", door.points)),
         Route("/api/thumb/{key}/{row}.png", _Endpoint("GET", functools.partial(door.picture, thumb_png))),
         Route("/api/image/{key}/{row}.png", _Endpoint("GET", functools.partial(door.picture, image_png))),
+        Route("/api/crop/{key}/{row}.png", _Endpoint("GET", door.crop)),
         Route("/api/view/{key}/{row}/{name}.png", _Endpoint("GET", door.view)),
         Route("/api/inspect/{key}/{row}", _Endpoint("GET", door.inspect)),
         Route("/api/sprite/{token}/{cell}.png", _Endpoint("GET", door.sprite)),
@@ -151,6 +154,18 @@ class _Door:
         name = quote(inspection.dataset.ids[row], safe="/", errors="surrogatepass")
         return Response(body, headers={"Cache-Control": _FOREVER, "X-Taster-Id": name}, media_type="image/png")
 
+    async def crop(self, request: Request) -> Response:
+        """A part of an image, ?x=…&y=…&w=…&h=…, pixel for pixel."""
+        asked = [whole_number(request.query_params.get(name, ""), name, least, most) for name, least, most in CROP]
+
+        def draw(dataset: Dataset, row: int) -> bytes:
+            try:
+                return crop_png(dataset, row, *asked)
+            except ValueError as error:
+                raise Refusal(404, f"there is nothing of the image at this place; {error}") from error
+
+        return await self.picture(draw, request)
+
     async def view(self, request: Request) -> Response:
         return await view_response(self._inspection(request.path_params["key"]), request)
 
@@ -174,7 +189,7 @@ class _Door:
         rows = rows[: whole_number(request.query_params.get("n", str(len(rows))), "n", 1, MOST_IMAGES)]
         token = request.path_params["token"]
         body, complete = await run_in_threadpool(sprite_png, inspection.dataset, token, rows, cell)
-        return Response(body, headers={"Cache-Control": _FOREVER if complete else _NEVER}, media_type="image/png")
+        return Response(body, headers={"Cache-Control": _FOREVER if complete else _NEVER}, media_type=picture_type(body))
 
     async def tiles(self, request: Request) -> Response:
         inspection = self._inspection(request.path_params["key"])

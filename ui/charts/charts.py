@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from core.types import UNLABELLED, VERDICTS, Inspection
+from core.types import UNLABELLED, VERDICTS, Inspection, class_title
 from ui.words import VERDICT_WORDS
 
 BINS = 40
@@ -57,7 +57,7 @@ def suspicious_by_class(inspection: Inspection, most: int = 20) -> go.Figure:
     """Suspicious images by given label, worst first; names are shown as text."""
     counts = class_counts(inspection)
     order = np.argsort(-counts["suspicious"], kind="stable")[:most][::-1]
-    names = [_label_text(inspection.dataset.classes[i]) for i in order]
+    names = [_label_text(class_title(inspection.dataset.classes[i])) for i in order]
     figure = go.Figure(
         go.Bar(
             x=counts["suspicious"][order],
@@ -81,6 +81,17 @@ def class_counts(inspection: Inspection) -> dict[str, Any]:
         "images": np.bincount(labels[labelled], minlength=classes),
         "suspicious": np.bincount(labels[labelled & inspection.is_suspicious], minlength=classes),
     }
+
+
+def confused_pairs(inspection: Inspection) -> list[tuple[int, int, int]]:
+    """(given class, class that the content suggests, suspicious images) where the two differ, the commonest pair first."""
+    if inspection.suggestions is None:
+        return []
+    given, suggested = inspection.dataset.labels, inspection.suggestions.labels
+    at = inspection.is_suspicious & (given != UNLABELLED) & (suggested != UNLABELLED) & (given != suggested)
+    pairs, counts = np.unique(np.stack([given[at], suggested[at]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(a), int(b), int(n)) for a, b, n in zip(*pairs[:, order], counts[order], strict=True)]
 
 
 def fallback_map(inspection: Inspection) -> go.Figure:

@@ -17,7 +17,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.types import UNLABELLED, VERDICTS, Inspection
+from core.types import UNLABELLED, VERDICTS, Inspection, class_title
 from ui.api.points import rows_in_polygon
 from ui.app.cache import CACHE
 from ui.charts.charts import _label_text as chart_text
@@ -225,7 +225,7 @@ def chance_words(p: float) -> str:
 def _hovers(inspection: Inspection, rows: Rows) -> list[str]:
     """What the mouse tells about each row. Names are an attacker's: `chart_text` takes the tags out."""
     assert inspection.content is not None and inspection.artifact is not None
-    classes, labels = [chart_text(name) for name in inspection.dataset.classes], inspection.dataset.labels
+    classes, labels = [chart_text(class_title(name)) for name in inspection.dataset.classes], inspection.dataset.labels
     suggested = None if inspection.suggestions is None else inspection.suggestions.labels
     told = []
     for row in rows.tolist():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.reviews import sample, seed_of
-from core.types import SHAPELESS, UNLABELLED, Finding, Inspection
+from core.types import SHAPELESS, UNLABELLED, Finding, Inspection, class_title
 from ui.api.finding_pictures import picture_url
 from ui.widgets.audit import AuditedGroup, AuditWords, Parts, audit, sizes
 from ui.widgets.components import Writer
@@ -60,7 +60,7 @@ def carrier_audit(
 
 def _facts(inspection: Inspection, row: int) -> Parts:
     given, suggested = int(inspection.dataset.labels[row]), suggestion(inspection, row)
-    names = inspection.dataset.classes
+    names = [class_title(name) for name in inspection.dataset.classes]
     labelled: Parts = ["labelled ", {"name": "nothing" if given == UNLABELLED else names[given]}]
     if suggested == UNLABELLED:
         return [*labelled, " · its content suggests no label"]

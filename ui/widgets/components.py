@@ -18,7 +18,7 @@ from ui.api.sprites import MOST_IMAGES, Rows, register_rows
 from ui.api.tiles import cell_of, tile_page
 from ui.charts.quadrant import COLOURS
 from ui.widgets.loader import widget_source
-from ui.words import VERDICT_WORDS
+from ui.words import VERDICT_WORDS, class_titles
 
 COLOR_BY = ("label", "suspicion", "verdict", "decision")
 
@@ -72,6 +72,7 @@ def scatter(
         "key": inspection.key,
         "points_url": points_url(inspection),
         "classes": list(inspection.dataset.classes),
+        "titles": class_titles(inspection.dataset.classes),
         "verdicts": {"names": [VERDICT_WORDS[verdict] for verdict in VERDICTS], "colours": COLOURS},
         "color_by": color_by,
         "selection": selection,
@@ -132,6 +133,7 @@ def grid(
         "empty": empty,
         "follow": None if follow is None else {"nonce": follow.nonce},
         "classes": list(inspection.dataset.classes),
+        "titles": class_titles(inspection.dataset.classes),
         "write": {"token": writer.token, "reviewer": writer.reviewer},
         "announce": announce,
         "reports_page": on_page is not None,
@@ -167,6 +169,7 @@ def queue(
         "token": register_rows(inspection.key, rows),
         "cell": cell_of(inspection),
         "classes": list(inspection.dataset.classes),
+        "titles": class_titles(inspection.dataset.classes),
         "write": {"token": writer.token, "reviewer": writer.reviewer},
         "announce": announce,
     }

@@ -10,6 +10,7 @@ import streamlit as st
 from core.types import Inspection
 from ui.api.tiles import cell_of
 from ui.widgets.loader import widget_source
+from ui.words import class_titles
 
 TITLE = "Look closely"
 # not in a shadow root: a dialog keeps Tab among the elements it sees, and it does not see into one
@@ -21,6 +22,7 @@ def inspector(inspection: Inspection, row: int, *, key: str) -> None:
     if not 0 <= row < len(inspection.dataset):
         raise ValueError(f"row {row} is not in the set, which has rows 0 to {len(inspection.dataset) - 1}")
     data = {"key": inspection.key, "row": int(row), "cell": cell_of(inspection), "reviewer": st.session_state.get("reviewer", "")}
+    data["titles"] = class_titles(inspection.dataset.classes)
     _inspector(key=key, data=data)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.cleansing import EXCLUDE, KEEP, PROPOSALS, RELABEL, Proposals
 from core.reviews import sample_within, seed_of
-from core.types import UNLABELLED, Bool, Inspection, Int64
+from core.types import UNLABELLED, Bool, Inspection, Int64, class_title
 from ui.api.queue_items import reasons
 from ui.widgets.audit import AuditedGroup, AuditWords, Parts, audit, sizes
 from ui.widgets.components import Writer
@@ -41,7 +41,7 @@ def sure_rows(made: Proposals, percent: int) -> Int64:
 def counts_by_class(inspection: Inspection, made: Proposals, rows: Int64) -> list[dict[str, Any]]:
     """What accepting `rows` does, one line for each given label, the one with most first: how many are relabelled and
     left out, and the commonest new labels."""
-    names, given = inspection.dataset.classes, inspection.dataset.labels
+    names, given = [class_title(name) for name in inspection.dataset.classes], inspection.dataset.labels
     lines = []
     for label in np.unique(given[rows]).tolist():
         of = rows[given[rows] == label]
@@ -116,7 +116,7 @@ def proposal_group(inspection: Inspection, made: Proposals, percent: int) -> Aud
 
 
 def _said(inspection: Inspection, made: Proposals, row: int) -> dict[str, Any]:
-    names, relabel = inspection.dataset.classes, made.actions[row] == RELABEL
+    names, relabel = [class_title(name) for name in inspection.dataset.classes], made.actions[row] == RELABEL
     given, suggested = (
         int(inspection.dataset.labels[row]),
         UNLABELLED if inspection.suggestions is None else int(inspection.suggestions.labels[row]),

@@ -9,8 +9,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.types import SHAPELESS, UNLABELLED, Finding, Inspection
+from core.scans import readable
+from core.types import SHAPELESS, UNLABELLED, Finding, Inspection, class_title
 from ui.api.finding_pictures import MOST_AVERAGED, averaged_rows, covers_all, middle, outline, picture_url
+from ui.api.inspector_views import Place, place_of
 from ui.charts.charts import CALM, LOUD
 from ui.widgets.components import nothing
 from ui.widgets.loader import widget_source
@@ -18,6 +20,9 @@ from ui.words import KIND_WORDS, plain
 
 # as many as stand in one line on a small screen
 STRIP = 8
+# images up to this many pixels a side are shown whole, each pixel as a square
+PIXEL_SIDE = 64
+MIDDLE: Place = (0.5, 0.5, 0.0, 0.0)
 _BINS = 60
 _AMBER = "#d9962b"
 # Plotly's own black does not show in the dark theme
@@ -33,7 +38,7 @@ _evidence = st.components.v2.component("taster_evidence", **widget_source("evide
 
 def class_words(inspection: Inspection, finding: Finding) -> str:
     """ "class 7", or "many classes"; escaped."""
-    return "many classes" if finding.label < 0 else f"class {plain(inspection.dataset.classes[finding.label])}"
+    return "many classes" if finding.label < 0 else f"class {plain(class_title(inspection.dataset.classes[finding.label]))}"
 
 
 def one_line(inspection: Inspection, finding: Finding) -> str:
@@ -62,7 +67,7 @@ def _carried(inspection: Inspection, finding: Finding) -> str:
     if finding.label < 0:
         return f"{said}, under labels of many classes."
     of = int((inspection.dataset.labels == finding.label).sum())
-    return f"{said}, of {of:,} labelled {plain(inspection.dataset.classes[finding.label])}."
+    return f"{said}, of {of:,} labelled {plain(class_title(inspection.dataset.classes[finding.label]))}."
 
 
 def _label_fact(finding: Finding) -> str:
@@ -226,13 +231,25 @@ def _shapeless_figures(inspection: Inspection, finding: Finding, compared: int, 
 
 
 def _named_figures(inspection: Inspection, finding: Finding, words: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
-    strongest = int(finding.rows[0]) if len(finding.rows) else None
-    return [
-        {"title": title, "words": said, "url": picture_url(inspection, finding, name) if name else None}
-        | ({} if name else {"row": strongest, "shift": shifts(finding, finding.rows[:1])[0] if strongest is not None else None})
-        for name, title, said in words
-        if name or strongest is not None
-    ]
+    figures: list[dict[str, Any]] = []
+    for name, title, said in words:
+        if name:
+            figures.append({"title": title, "words": said, "url": picture_url(inspection, finding, name)})
+        elif len(finding.rows):
+            strongest = int(finding.rows[0])
+            figures.append({"title": title, "words": said, "url": None, "row": strongest, "shift": shifts(finding, finding.rows[:1])[0]})
+            figures += _close(inspection, finding, strongest)
+    return figures
+
+
+def _close(inspection: Inspection, finding: Finding, row: int) -> list[dict[str, Any]]:
+    """The same image in its own pixels where the pattern sits, or in its middle; nothing where the whole shows every pixel."""
+    image = readable(inspection, row)
+    if image is None or max(image.size) <= PIXEL_SIDE:
+        return []
+    place = place_of(finding, row)
+    said = "Its own pixels, cut out where the pattern sits." if place else "Its own pixels, cut out of the middle."
+    return [{"title": "Close by", "words": said, "url": None, "row": row, "place": place or MIDDLE, "size": list(image.size)}]
 
 
 def _deepest(finding: Finding) -> float:
@@ -241,4 +258,4 @@ def _deepest(finding: Finding) -> float:
 
 def _name(inspection: Inspection, row: int) -> str:
     label = int(inspection.dataset.labels[row])
-    return "no label" if label == UNLABELLED else inspection.dataset.classes[label]
+    return "no label" if label == UNLABELLED else class_title(inspection.dataset.classes[label])

@@ -2,6 +2,7 @@
 
 import { savedLine } from "../shared/badge.js";
 import { ClassPicker } from "../shared/class_picker.js";
+import { learnTitles } from "../shared/class_titles.js";
 import { Decisions } from "../shared/decisions.js";
 import { el, smoothToggle } from "../shared/dom.js";
 import { afterDialog } from "../shared/focus.js";
@@ -76,6 +77,7 @@ class Gallery {
   update(api) {
     this.api = api;
     readTheme(this.root);
+    learnTitles(api.data.titles);
     this.hint.textContent = `Keys: arrows move, Space selects, Enter enlarges${api.data.inspectable ? ", I looks closely" : ""}; the letters above decide what is selected.`;
     this.data = api.data;
     this.decisions.configure(this.data.write, this.data.key);

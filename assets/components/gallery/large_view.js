@@ -1,6 +1,7 @@
 /* One image as large as whole pixels allow, in a dialog of its own. */
 
 import { badge } from "../shared/badge.js";
+import { classTitle } from "../shared/class_titles.js";
 import { el } from "../shared/dom.js";
 import { commandKey } from "../shared/keys.js";
 import { setSize, sizeWords } from "../shared/pixels.js";
@@ -55,7 +56,7 @@ export class LargeView {
     const state = decisions.shown(page.rows[i]);
     const facts = [
       ["Image", tile.id],
-      ["Given label", tile.given ?? "none"],
+      ["Given label", classTitle(tile.given) ?? "none"],
       ["Suggestion", suggestionWords(tile)],
       ["Suspicion", scoreWords(tile, 3, "not scored")],
       ["Decision", badge(state, decisions.reviewer) || "none yet"],

@@ -1,6 +1,7 @@
 /* How one tile of the gallery looks. */
 
 import { badge } from "../shared/badge.js";
+import { classTitle } from "../shared/class_titles.js";
 import { decisionWords } from "../shared/decision_words.js";
 import { el } from "../shared/dom.js";
 import { paintCell, wholeFactor } from "../shared/pixels.js";
@@ -18,7 +19,7 @@ export function drawTile(gallery, i) {
     el("div", { class: "top" }, el("span", { class: "box", "aria-hidden": "true" }), el("span", { class: "score", text: scoreWords(tile, 2), title: "Suspicion, 0 to 1" })),
     picture,
     data.inspectable ? el("button", { class: "look", tabindex: -1, title: "All about this image (I, or double-click)", "aria-label": "All about this image" }) : null,
-    el("div", { class: "labels" }, el("div", {}, el("span", { class: "name", text: tile.given ?? "unlabelled" })), suggestionLine(tile)),
+    el("div", { class: "labels" }, el("div", {}, el("span", { class: "name", text: classTitle(tile.given) ?? "unlabelled", title: classTitle(tile.given) })), suggestionLine(tile)),
     el("div", { class: "foot" }),
   ].filter(Boolean));
   return node;
@@ -27,7 +28,7 @@ export function drawTile(gallery, i) {
 function suggestionLine(tile) {
   if (tile.suggested == null) return el("div", { class: "muted", text: "no suggestion" });
   if (tile.suggested === tile.given) return el("div", { class: "muted", text: "suggestion agrees" });
-  return el("div", { class: "suggested" }, el("span", { text: "→" }), el("span", { class: "name", text: tile.suggested, title: tile.suggested }), el("span", { class: "muted", text: confidenceWords(tile) }));
+  return el("div", { class: "suggested" }, el("span", { text: "→" }), el("span", { class: "name", text: classTitle(tile.suggested), title: classTitle(tile.suggested) }), el("span", { class: "muted", text: confidenceWords(tile) }));
 }
 
 /* The line under a tile: what was decided, else the end of its id. */
@@ -39,5 +40,5 @@ export function drawFoot(node, tile, state, me) {
   foot.title = tile.id;
   node.classList.toggle("done", Boolean(state.action));
   const said = state.action ? `, decided: ${decisionWords(state)}` : "";
-  node.setAttribute("aria-label", `${tile.id}, label ${tile.given ?? "none"}, suggestion ${tile.suggested ?? "none"}${said}`);
+  node.setAttribute("aria-label", `${tile.id}, label ${classTitle(tile.given) ?? "none"}, suggestion ${classTitle(tile.suggested) ?? "none"}${said}`);
 }

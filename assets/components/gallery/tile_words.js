@@ -1,5 +1,6 @@
 /* What is said of one image. */
 
+import { classTitle } from "../shared/class_titles.js";
 import { percent } from "../shared/words.js";
 
 export const scoreWords = (tile, digits, none = "") => (tile.score == null ? none : tile.score.toFixed(digits));
@@ -9,5 +10,5 @@ export const confidenceWords = (tile) => (tile.confidence == null ? "" : percent
 /* The suggestion and how sure it is; "none" where there is none. */
 export function suggestionWords(tile) {
   if (tile.suggested == null) return "none";
-  return tile.confidence == null ? tile.suggested : `${tile.suggested}, ${confidenceWords(tile)} sure`;
+  return tile.confidence == null ? classTitle(tile.suggested) : `${classTitle(tile.suggested)}, ${confidenceWords(tile)} sure`;
 }

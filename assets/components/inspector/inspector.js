@@ -1,6 +1,7 @@
 /* The inspector. Facts come in one reply, pictures each by its own address; what takes long is asked for last.
    Looking at a neighbour is no rerun. */
 
+import { learnTitles } from "../shared/class_titles.js";
 import { answerOf, checked, imageUrl, spriteUrl } from "../shared/server.js";
 import { mountOnce, readTheme } from "../shared/widget.js";
 import { InspectorView } from "./inspector_view.js";
@@ -20,6 +21,7 @@ class Inspector {
     const before = this.data;
     this.data = api.data;
     readTheme(this.root);
+    learnTitles(this.data.titles);
     // a rerun with the same wish must not throw the reader back to where he started
     if (before?.key === this.data.key && before?.row === this.data.row) return;
     this.past = [];

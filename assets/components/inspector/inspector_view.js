@@ -1,6 +1,7 @@
 /* How the inspector looks: one image, its labels, its neighbours, the ways to look at it, and its scores. */
 
 import { badge } from "../shared/badge.js";
+import { classTitle } from "../shared/class_titles.js";
 import { el } from "../shared/dom.js";
 import { ImageStage } from "../shared/image_stage.js";
 import { columnsIn, sideMark, sideOf } from "../shared/neighbours.js";
@@ -63,10 +64,10 @@ export class InspectorView {
   }
 
   showTitle(item, me) {
-    const parts = ["labelled", el("span", { class: "name", text: item.given ?? "nothing" })];
+    const parts = ["labelled", el("span", { class: "name", text: classTitle(item.given) ?? "nothing" })];
     if (item.suggested === null) parts.push(el("span", { class: "sure", text: "no suggestion" }));
     else if (item.suggested === item.given) parts.push(el("span", { class: "sure", text: "the suggestion agrees" }));
-    else parts.push("→ suggested", el("span", { class: "name", text: item.suggested }));
+    else parts.push("→ suggested", el("span", { class: "name", text: classTitle(item.suggested) }));
     if (item.suggested !== null && item.confidence !== null) parts.push(el("span", { class: "sure", text: percent(item.confidence) }));
     if (item.verdict_words) parts.push(el("span", { class: `verdict${item.suspicious ? " bad" : ""}`, text: item.verdict_words }));
     const mark = item.decision ? badge(item.decision, me) : null;
@@ -86,7 +87,7 @@ export class InspectorView {
         const side = sideOf(neighbour, item);
         const picture = el("span", { class: "pixels" });
         paintCell(picture, item.spriteUrl, n, item.cell, i, factor);
-        const label = neighbour.label ?? "unlabelled";
+        const label = classTitle(neighbour.label) ?? "unlabelled";
         return el(
           "button",
           { class: `neighbour ${side}`, "data-row": neighbour.row, title: `Look at this one: ${label}`, onclick: () => this.go(neighbour.row) },
@@ -108,7 +109,7 @@ export class InspectorView {
   }
 
   findingLines(finding) {
-    const target = finding.label === null ? "several labels" : el("span", { class: "name", text: finding.label });
+    const target = finding.label === null ? "several labels" : el("span", { class: "name", text: classTitle(finding.label) });
     const lines = [
       el("p", {}, el("strong", { text: `Pattern ${finding.id}` }), `: ${finding.kind}. It goes with the label `, target, `, in ${plural(finding.images, "image")}.`),
       el("p", { text: finding.poisoned ? "This image is judged poisoned by it." : "This image carries it, but its label is not what the pattern points to: perhaps a decoy, or a coincidence." }),

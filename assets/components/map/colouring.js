@@ -1,5 +1,6 @@
 /* The ways to colour the points, what a legend says of them, and the bytes that go to the graphics card. */
 
+import { classTitle } from "../shared/class_titles.js";
 import { classColours, decisionColours, hexRgb, nothingColour, rampColour, unlitColour } from "./palette.js";
 import { NO_LABEL, NONE } from "./points.js";
 
@@ -14,7 +15,7 @@ export function schemeOf(points, by, dark, { classes, verdicts }) {
   if (by === "suspicion") return suspicionScheme(points.suspicion, dark);
   if (by === "verdict") return listScheme(verdicts.names, verdicts.colours[dark ? "dark" : "light"].map(hexRgb), points.verdict, NONE, "no verdict", dark);
   if (by === "decision") return listScheme(DECISION_NAMES, decisionColours(dark), points.decision, NONE, null, dark);
-  return listScheme(classes, classColours(classes.length, dark), points.label, NO_LABEL, "unlabelled", dark);
+  return listScheme(classes.map(classTitle), classColours(classes.length, dark), points.label, NO_LABEL, "unlabelled", dark);
 }
 
 function listScheme(names, colours, column, none, noneName, dark) {
@@ -57,7 +58,7 @@ export function legend(points, scheme, mask) {
 /* What is known of one row, in words. */
 export function factsOf(points, row, { classes, verdicts }) {
   return {
-    label: points.label[row] === NO_LABEL ? "unlabelled" : classes[points.label[row]],
+    label: points.label[row] === NO_LABEL ? "unlabelled" : classTitle(classes[points.label[row]]),
     suspicion: points.suspicion[row] === NONE ? "not scored" : (points.suspicion[row] / 254).toFixed(2),
     verdict: points.verdict[row] === NONE ? "none" : verdicts.names[points.verdict[row]],
     decision: DECISION_NAMES[points.decision[row]],

@@ -1,5 +1,6 @@
 /* The map: points from one address, fetched once; colours, selection and hover without asking the server again. */
 
+import { learnTitles } from "../shared/class_titles.js";
 import { Decisions } from "../shared/decisions.js";
 import { el } from "../shared/dom.js";
 import { randomHex } from "../shared/random.js";
@@ -61,6 +62,7 @@ class ScatterMap {
     this.api = api;
     this.data = api.data;
     this.theme = readTheme(this.root);
+    learnTitles(this.data.titles);
     this.root.style.height = `${this.data.height}px`;
     if (!this.cloud.gl) return this.withoutGl();
     this.schemeName ??= SCHEMES[this.data.color_by] ? this.data.color_by : "label";

@@ -3,6 +3,7 @@
 
 import { savedLine } from "../shared/badge.js";
 import { ClassPicker } from "../shared/class_picker.js";
+import { learnTitles } from "../shared/class_titles.js";
 import { Decisions, touches } from "../shared/decisions.js";
 import { afterDialog } from "../shared/focus.js";
 import { commandKey, isUndo, listenToKeys } from "../shared/keys.js";
@@ -36,6 +37,7 @@ class Queue {
     this.api = api;
     this.data = api.data;
     readTheme(this.root);
+    learnTitles(this.data.titles);
     this.decisions.configure(this.data.write, this.data.key);
     if (before?.token !== this.data.token || before?.key !== this.data.key) this.start();
   }

@@ -1,6 +1,7 @@
 /* How the relabel queue looks: one image, its neighbours, the words and the buttons. */
 
 import { badge } from "../shared/badge.js";
+import { classTitle } from "../shared/class_titles.js";
 import { el } from "../shared/dom.js";
 import { ImageStage } from "../shared/image_stage.js";
 import { columnsIn, sideMark, sideOf } from "../shared/neighbours.js";
@@ -69,9 +70,9 @@ export class QueueView {
   }
 
   showTitle(item, state, me) {
-    const { proposal, suggested, given } = item, parts = ["given", el("span", { class: "name", text: given ?? "no label" })];
+    const { proposal, suggested, given } = item, parts = ["given", el("span", { class: "name", text: classTitle(given) ?? "no label" })];
     if (!proposal) parts.push(el("span", { class: "sure", text: "nothing is proposed" }));
-    else if (proposal.action === "relabel") parts.push("→ proposed", el("span", { class: "name", text: proposal.label }));
+    else if (proposal.action === "relabel") parts.push("→ proposed", el("span", { class: "name", text: classTitle(proposal.label) }));
     else parts.push("→ proposed:", el("span", { class: "name", text: proposal.action }));
     if (proposal && proposal.confidence !== null) parts.push(el("span", { class: "sure", title: proposal.action === "exclude" ? "Estimated chance that something is wrong with it" : "Estimated chance that this label is right", text: `${percent(proposal.confidence)} sure` }));
     if (proposal && proposal.action !== "relabel" && suggested !== null && suggested !== given) parts.push(this.looksLike(item));
@@ -82,20 +83,20 @@ export class QueueView {
   /* What the content looks like, where that is not what is proposed. */
   looksLike({ suggested, confidence }) {
     const sure = confidence === null ? "" : `, ${percent(confidence)} sure`;
-    return el("span", { class: "sure" }, "· content looks like ", el("span", { class: "name", text: suggested }), sure);
+    return el("span", { class: "sure" }, "· content looks like ", el("span", { class: "name", text: classTitle(suggested) }), sure);
   }
 
   showActs(item) {
     const accept = this.main[0], { proposal } = item;
     accept.disabled = !proposal;
     accept.lastChild.replaceChildren(...this.acceptWords(item));
-    accept.title = `${proposal ? { relabel: `Change its label to ${proposal.label}`, exclude: "Leave it out of the cleansed set", keep: "Its label stays as it is" }[proposal.action] : "Nothing is proposed"} (A)`;
+    accept.title = `${proposal ? { relabel: `Change its label to ${classTitle(proposal.label)}`, exclude: "Leave it out of the cleansed set", keep: "Its label stays as it is" }[proposal.action] : "Nothing is proposed"} (A)`;
     this.digits.forEach((button, i) => {
       const candidate = item.candidates[i];
       button.hidden = !candidate;
       if (!candidate) return;
-      button.lastChild.replaceChildren(el("span", { class: "name", text: candidate.label }), ` ${percent(candidate.share)}`);
-      button.title = `Relabel to ${candidate.label} (${i + 1}); ${percent(candidate.share)} of the images most like it are called so`;
+      button.lastChild.replaceChildren(el("span", { class: "name", text: classTitle(candidate.label) }), ` ${percent(candidate.share)}`);
+      button.title = `Relabel to ${classTitle(candidate.label)} (${i + 1}); ${percent(candidate.share)} of the images most like it are called so`;
     });
   }
 
@@ -103,7 +104,7 @@ export class QueueView {
   acceptWords({ proposal, given }) {
     if (!proposal) return ["Accept"];
     if (proposal.action === "exclude") return ["Accept: exclude"];
-    const named = el("span", { class: "name", text: proposal.label ?? given });
+    const named = el("span", { class: "name", text: classTitle(proposal.label ?? given) });
     return [proposal.action === "keep" ? "Accept: keep " : "Accept: relabel to ", named];
   }
 
@@ -119,9 +120,9 @@ export class QueueView {
         paintCell(picture, item.spriteUrl, n, item.cell, i, factor);
         return el(
           "div",
-          { role: "listitem", class: `neighbour${side === "given" ? " with-given" : side === "suggested" ? " with-suggestion" : ""}`, title: neighbour.label ?? "unlabelled" },
+          { role: "listitem", class: `neighbour${side === "given" ? " with-given" : side === "suggested" ? " with-suggestion" : ""}`, title: classTitle(neighbour.label) ?? "unlabelled" },
           picture,
-          el("div", { class: "caption" }, sideMark(side), el("span", { class: "name", text: neighbour.label ?? "unlabelled" })),
+          el("div", { class: "caption" }, sideMark(side), el("span", { class: "name", text: classTitle(neighbour.label) ?? "unlabelled" })),
           el("div", { class: "similarity", text: neighbour.similarity.toFixed(2), title: "Similarity to the image (cosine, at most 1)" }),
         );
       }),

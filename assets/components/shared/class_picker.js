@@ -1,6 +1,7 @@
 /* A search among all classes, opened beside a button. */
 
 import { search } from "./class_search.js";
+import { classTitle } from "./class_titles.js";
 import { el } from "./dom.js";
 import { clamp } from "./steps.js";
 
@@ -44,7 +45,7 @@ export class ClassPicker {
   filter() {
     this.found = search(this.classes, this.input.value);
     this.active = 0;
-    this.list.replaceChildren(...this.found.map((name, i) => el("li", { role: "option", id: `pick-${i}`, text: name || "(no name)", onmousedown: (e) => { e.preventDefault(); this.pick(i); } })));
+    this.list.replaceChildren(...this.found.map((name, i) => el("li", { role: "option", id: `pick-${i}`, text: classTitle(name) || "(no name)", onmousedown: (e) => { e.preventDefault(); this.pick(i); } })));
     if (!this.found.length) this.list.append(el("li", { class: "none", text: "No class has this in its name" }));
     this.mark();
   }
