@@ -299,3 +299,37 @@ def test_a_row_that_is_not_there_is_refused(inspection):
     for row in (-1, N):
         with pytest.raises(ValueError, match="not in the set"):
             inspector(inspection, row, key="x")
+
+
+# ---- where to look
+
+
+def test_a_pattern_s_place_is_told_in_shares_of_the_image(inspection):
+    rows = np.array([3, LARGE])
+    fixed = a_finding(N, rows)
+    moving = a_finding(N, rows, trigger_id="t2", kind="moving_patch", places=np.array([[10, 20], [25, 6]], np.int32))
+    everywhere = a_finding(N, rows, trigger_id="t3", kind="overlay", mask=np.ones((32, 32), np.float32))
+    found = inspector_item(replace(inspection, findings=(fixed, moving, everywhere)), LARGE)
+    assert found["size"] == [1500, 1200]
+    places = [finding["place"] for finding in found["findings"]]
+    assert places[0] == pytest.approx((28 / 32, 28 / 32, 3 / 32, 3 / 32))
+    left, top, width, height = places[1]
+    assert left <= 6 / 32 <= left + width and top <= 25 / 32 <= top + height
+    assert places[2] is None
+
+
+def test_an_image_that_cannot_be_read_has_no_size(inspection):
+    assert inspector_item(inspection, BROKEN)["size"] is None
+
+
+def test_the_place_that_moves_the_embedding_most_is_told_where_one_stands_out(client, inspection):
+    # the white corner of every 11th row is what these features look at
+    reply = view(client, inspection, 11, "occlusion")
+    left, top, width, height = map(float, reply.headers["x-taster-place"].split(","))
+    assert left + width > 29 / 32 and top + height > 29 / 32 and 0 < width < 0.5
+    assert "x-taster-place" not in view(client, inspection, 11, "spectrum").headers
+
+
+def test_no_place_where_the_embedder_sees_but_a_part(client, inspection, embedder, monkeypatch):
+    monkeypatch.setattr(embedder, "pixels", lambda image: np.asarray(image.crop((0, 0, 32, 32)), dtype=np.uint8), raising=False)
+    assert "x-taster-place" not in view(client, inspection, LARGE, "occlusion").headers

@@ -88,7 +88,49 @@ def test_an_unreadable_image_says_why(client, inspection):
     assert "ends too early" in refused(client.get(f"/api/thumb/{inspection.key}/{BROKEN}.png"), 404)
 
 
-@pytest.mark.parametrize("cell", [32, 64, 96])
+def test_a_part_of_an_image_comes_pixel_for_pixel(client, inspection):
+    whole = np.asarray(inspection.dataset.load(LARGE))
+    reply = client.get(f"/api/crop/{inspection.key}/{LARGE}.png?x=1100&y=300&w=200&h=150")
+    assert np.array_equal(pixels(picture(reply)), whole[300:450, 1100:1300])
+    assert "immutable" in reply.headers["cache-control"]
+    edge = picture(client.get(f"/api/crop/{inspection.key}/{LARGE}.png?x=1490&y=1190&w=1024&h=1024"))
+    assert edge.size == (10, 10)
+
+
+@pytest.mark.parametrize(
+    "asked, status",
+    [
+        ("x=0&y=0&w=9", 400),
+        ("x=0&y=0&w=0&h=9", 400),
+        ("x=0&y=0&w=1025&h=9", 400),
+        ("x=-1&y=0&w=9&h=9", 400),
+        ("x=0.5&y=0&w=9&h=9", 400),
+        ("x=1500&y=0&w=9&h=9", 404),
+    ],
+)
+def test_parts_that_are_none_are_refused_in_one_line(client, inspection, asked, status):
+    refused(client.get(f"/api/crop/{inspection.key}/{LARGE}.png?{asked}"), status)
+
+
+def test_a_part_of_an_unreadable_image_says_why(client, inspection):
+    assert "ends too early" in refused(client.get(f"/api/crop/{inspection.key}/{BROKEN}.png?x=0&y=0&w=9&h=9"), 404)
+
+
+def test_a_sprite_is_lossless_unless_every_image_on_it_was_made_smaller(client, inspection):
+    def kind(rows):
+        return client.get(f"/api/sprite/{register_rows(inspection.key, rows)}/96.png").headers["content-type"]
+
+    assert [kind([LARGE, 3]), kind([3, 4]), kind([LARGE])] == ["image/png", "image/png", "image/webp"]
+    reply = client.get(f"/api/sprite/{register_rows(inspection.key, [LARGE])}/96.png")
+    shown, wanted = (
+        Image.open(io.BytesIO(reply.content)).convert("RGBA"),
+        inspection.dataset.load(LARGE).resize((96, 77), Image.Resampling.LANCZOS),
+    )
+    assert np.asarray(shown)[:, :, 3].any(axis=1).sum() == 77
+    assert np.abs(np.asarray(shown)[9:86, :, :3].astype(int) - np.asarray(wanted)).mean() < 6
+
+
+@pytest.mark.parametrize("cell", [32, 64, 96, 192])
 def test_sprite_holds_every_image_unchanged_in_its_cell(client, inspection, cell):
     rows = [5, 3, 40, 41, 12, 3 + 20, 59]
     token = register_rows(inspection.key, rows)

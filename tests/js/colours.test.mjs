@@ -1,7 +1,7 @@
 // The map's colours, legend and words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DECISION_NAMES, factsOf, legend, schemeOf, tints } from "../../assets/components/map/colouring.js";
+import { DECISION_NAMES, factsOf, legend, schemeOf, shownLines, tints } from "../../assets/components/map/colouring.js";
 import { classColours, decisionColours, hexRgb, hslRgb, nothingColour, rampColour } from "../../assets/components/map/palette.js";
 import { NO_LABEL, NONE, PointSet } from "../../assets/components/map/points.js";
 import { pack, randoms } from "./points.mjs";
@@ -126,4 +126,15 @@ test("the facts of a point in words", () => {
   set.setDecision(1, "relabel");
   assert.deepEqual(factsOf(set, 1, NAMES), { label: "cat", suspicion: "1.00", verdict: "label mistake", decision: "relabelled" });
   assert.deepEqual(factsOf(set, 3, NAMES), { label: "unlabelled", suspicion: "not scored", verdict: "none", decision: "undecided" });
+});
+
+test("a legend of many classes shows the largest, a search all, and always the chosen one", () => {
+  const lines = Array.from({ length: 1000 }, (_, i) => ({ name: `class ${i}`, i, count: i }));
+  const first = shownLines(lines, "", false, null);
+  assert.deepEqual([first.shown.length, first.left, first.searchable, first.shown[0].i], [20, 980, true, 999]);
+  assert.ok(shownLines(lines, "", false, 3).shown.some(({ i }) => i === 3));
+  assert.deepEqual(shownLines(lines, " CLASS 99", false, null).shown.map(({ i }) => i).slice(0, 2), [999, 998]);
+  assert.equal(shownLines(lines, "", true, null).shown.length, 1000);
+  assert.deepEqual(shownLines(lines, "nothing", true, null).shown, []);
+  assert.deepEqual(shownLines(lines.slice(0, 30), "ignored", false, null), { shown: lines.slice(0, 30), left: 0, searchable: false });
 });

@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { number } from "../../assets/components/inspector/numbers.js";
 import { search } from "../../assets/components/shared/class_search.js";
+import { classTitle, learnTitles, shortTitle } from "../../assets/components/shared/class_titles.js";
 import { decisionMark, decisionWords } from "../../assets/components/shared/decision_words.js";
 import { columnsIn, sideMark, sideOf } from "../../assets/components/shared/neighbours.js";
-import { fitFactor, fitInto, paintCell, sizeWords, wholeFactor } from "../../assets/components/shared/pixels.js";
+import { cellFor, cellSide, fitFactor, fitInto, isPhoto, paintCell, paintTile, sizeWords, wholeFactor } from "../../assets/components/shared/pixels.js";
 import { randomHex } from "../../assets/components/shared/random.js";
-import { answerOf, checked, imageUrl, post, spriteUrl, thumbUrl } from "../../assets/components/shared/server.js";
+import { answerOf, checked, cropUrl, imageUrl, post, spriteAt, spriteUrl, thumbUrl } from "../../assets/components/shared/server.js";
 import { clamp, nextOpen } from "../../assets/components/shared/steps.js";
 import { firstLine, percent, plural, thousands } from "../../assets/components/shared/words.js";
 
@@ -44,6 +45,17 @@ test("a search is no pattern, and at most 200 classes are listed", () => {
   assert.deepEqual(search(["a.b", "axb", "(", "[x]*"], "."), ["a.b"]);
   assert.deepEqual(search(["(", "[x]*"], "("), ["("]);
   assert.equal(search(Array.from({ length: 10_000 }, (_, i) => `class ${i}`), "class").length, 200);
+});
+
+test("a class is found by its title and by its own name, and only the title is shown", () => {
+  learnTitles({ n02979186: "cassette player (n02979186)", n02105641: "Old English sheepdog (n02105641)" });
+  learnTitles(undefined);
+  assert.deepEqual([classTitle("n02979186"), shortTitle("n02979186")], ["cassette player (n02979186)", "cassette player"]);
+  assert.deepEqual([classTitle("cat"), shortTitle("cat"), classTitle(null), shortTitle(null)], ["cat", "cat", null, null]);
+  const classes = ["n02979186", "n02105641", "n00000001", "player piano"];
+  assert.deepEqual(search(classes, "player"), ["player piano", "n02979186"]);
+  assert.deepEqual(search(classes, "n029"), ["n02979186"]);
+  assert.equal(decisionWords({ action: "relabel", label: "n02979186" }), "cassette player");
 });
 
 test("clamp keeps within bounds", () => {
@@ -86,6 +98,18 @@ test("a cell of a sprite is cut out where it stands", () => {
   assert.deepEqual(node.style, { width: "16px", height: "16px", backgroundImage: 'url("/api/sprite/x/8.png")', backgroundSize: "64px auto", backgroundPosition: "-32px -16px" });
 });
 
+test("photographs are shown smoothly and fill their room, small images by whole factors", () => {
+  assert.deepEqual([isPhoto(64, 64), isPhoto(64, 65), isPhoto(500, 20)], [false, true, true]);
+  assert.deepEqual([32, 64, 96].map((cell) => cellSide(cell, 64)), [64, 64, 64]);
+  assert.deepEqual([32, 64, 96].map((cell) => cellSide(cell, 192)), [192, 192, 192]);
+  assert.equal(cellSide(28, 96), 84);
+  assert.deepEqual([cellFor(96, 64, 1), cellFor(96, 96, 1), cellFor(96, 192, 1), cellFor(96, 96, 2), cellFor(32, 192, 2)], [96, 96, 192, 192, 32]);
+  const node = { style: {}, classList: { toggle: (name, on) => { node.look = [name, on]; } } };
+  paintTile(node, (cell) => `/s/${cell}.png`, 4, 96, 3, 192);
+  assert.deepEqual(node.look, ["pixels", false]);
+  assert.deepEqual(node.style, { width: "192px", height: "192px", backgroundImage: 'url("/s/192.png")', backgroundSize: "384px auto", backgroundPosition: "-192px -192px" });
+});
+
 test("neighbours say which label they bear", () => {
   const item = { given: "cat", suggested: "dog" };
   assert.deepEqual(["cat", "dog", "car", null].map((label) => sideOf({ label }, item)), ["given", "suggested", "", ""]);
@@ -111,6 +135,8 @@ test("addresses of pictures", () => {
   assert.equal(imageUrl("abc", 7), "/api/image/abc/7.png");
   assert.equal(thumbUrl("abc", 7), "/api/thumb/abc/7.png");
   assert.equal(spriteUrl("f00", 32), "/api/sprite/f00/32.png");
+  assert.equal(spriteAt("/api/sprite/f00/96.png", 192), "/api/sprite/f00/192.png");
+  assert.equal(cropUrl("abc", 7, { x: 1, y: 2, w: 3, h: 4 }), "/api/crop/abc/7.png?x=1&y=2&w=3&h=4");
 });
 
 test("a refusal becomes an error of one line, an answer is read", async () => {

@@ -232,13 +232,18 @@ def _shapeless_figures(inspection: Inspection, finding: Finding, compared: int, 
 
 def _named_figures(inspection: Inspection, finding: Finding, words: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
     figures: list[dict[str, Any]] = []
+    close = _close(inspection, finding, int(finding.rows[0])) if len(finding.rows) else []
+    # two lines of four: a patch is known by its shape, and its spectrum says nothing
+    left_out = "spectrum" if close and finding.kind in ("patch", "moving_patch") else None
     for name, title, said in words:
+        if name == left_out:
+            continue
         if name:
             figures.append({"title": title, "words": said, "url": picture_url(inspection, finding, name)})
         elif len(finding.rows):
             strongest = int(finding.rows[0])
             figures.append({"title": title, "words": said, "url": None, "row": strongest, "shift": shifts(finding, finding.rows[:1])[0]})
-            figures += _close(inspection, finding, strongest)
+            figures += close
     return figures
 
 
@@ -249,7 +254,7 @@ def _close(inspection: Inspection, finding: Finding, row: int) -> list[dict[str,
         return []
     place = place_of(finding, row)
     said = "Its own pixels, cut out where the pattern sits." if place else "Its own pixels, cut out of the middle."
-    return [{"title": "Close by", "words": said, "url": None, "row": row, "place": place or MIDDLE, "size": list(image.size)}]
+    return [{"title": "Close up", "words": said, "url": None, "row": row, "place": place or MIDDLE, "size": list(image.size)}]
 
 
 def _deepest(finding: Finding) -> float:

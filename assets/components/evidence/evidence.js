@@ -1,10 +1,12 @@
 /* What a finding looks like: its pictures in two lines, and a strip of triggered images. */
 
+import { closeUp } from "../shared/close_up.js";
 import { el } from "../shared/dom.js";
 import { afterDialog } from "../shared/focus.js";
 import { markedPicture, markToggle } from "../shared/marked_picture.js";
 import { checked, imageUrl, thumbUrl } from "../shared/server.js";
 import { mountOnce, readTheme } from "../shared/widget.js";
+import { wholeScale } from "../shared/zoom.js";
 
 const FIGURE = 192;
 const WIDE_FIGURE = 288;
@@ -38,9 +40,11 @@ class Evidence {
     Promise.all([...figures, ...strip].map((made) => made.ready)).then(() => { if (now === this.shown) this.root.setAttribute("data-taster-ready", "1"); });
   }
 
-  figure({ title, words, url, row, shift }) {
+  figure(figure) {
+    const { title, words, url, row, shift } = figure;
     const stage = el("div", { class: "stage" }), factor = el("span", { class: "muted" });
     const node = el("figure", {}, stage, el("figcaption", {}, el("strong", { text: title }), " ", factor, el("div", { class: "muted", text: words })));
+    if (figure.place) return { node, ready: this.closeBy(figure, stage, factor) };
     const ready = url ? this.fetched(url, stage, factor) : this.place(imageUrl(this.data.key, row), stage, shift);
     return { node, ready };
   }
@@ -61,8 +65,18 @@ class Evidence {
     }
   }
 
+  /* The image's own pixels where the pattern sits. */
+  closeBy({ row, size, place }, stage, said) {
+    const room = this.room, made = closeUp({ key: this.data.key, row, size, place, room, whole: wholeScale(size, [room, room]) });
+    said.textContent = made.said;
+    stage.replaceChildren(made.node);
+    return made.ready;
+  }
+
+  get room() { return this.root.classList.contains("wide") ? WIDE_FIGURE : FIGURE; }
+
   place(src, stage, shift) {
-    const { box, ready } = markedPicture(src, this.root.classList.contains("wide") ? WIDE_FIGURE : FIGURE, this.data.mark, shift);
+    const { box, ready } = markedPicture(src, this.room, this.data.mark, shift);
     stage.replaceChildren(box);
     return ready;
   }

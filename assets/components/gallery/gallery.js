@@ -7,7 +7,7 @@ import { Decisions } from "../shared/decisions.js";
 import { el, smoothToggle } from "../shared/dom.js";
 import { afterDialog } from "../shared/focus.js";
 import { commandKey, isUndo } from "../shared/keys.js";
-import { paintCell, wholeFactor } from "../shared/pixels.js";
+import { cellSide, isPhoto } from "../shared/pixels.js";
 import { mountOnce, readTheme } from "../shared/widget.js";
 import { NAME_FIRST, plural } from "../shared/words.js";
 import { groupsOf } from "./accepting.js";
@@ -15,7 +15,7 @@ import { Choice } from "./choice.js";
 import { LargeView } from "./large_view.js";
 import { Pages } from "./pages.js";
 import { EMPTY_PAGE, placesOf, rangeWords, thresholdCut } from "./paging.js";
-import { drawFoot, drawTile, SIZES } from "./tile.js";
+import { drawFoot, drawTile, paintPicture, SIZES } from "./tile.js";
 import { TilePlaces } from "./tile_places.js";
 import { target } from "./walking.js";
 
@@ -65,9 +65,10 @@ class Gallery {
     const undo = keyed("u", "Undo", "Take back your last decision", () => this.undo());
     this.hint = el("p", { class: "hint muted" });
     const [top, foot] = this.pages.pagers;
+    this.smooth = smoothToggle(this.root);
     this.root.append(
       this.heading,
-      el("div", { class: "tools" }, this.total, all, none, el("span", { class: "spacer" }), top.node, el("span", { class: "spacer" }), smoothToggle(this.root), el("span", { class: "group", role: "group", "aria-label": "Tile size" }, ...this.sizes)),
+      el("div", { class: "tools" }, this.total, all, none, el("span", { class: "spacer" }), top.node, el("span", { class: "spacer" }), this.smooth, el("span", { class: "group", role: "group", "aria-label": "Tile size" }, ...this.sizes)),
       this.tiles,
       foot.node,
       el("div", { class: "bar" }, this.count, ...this.actions, this.other, undo, el("span", { class: "spacer" }), this.saved.line, this.hint),
@@ -110,7 +111,8 @@ class Gallery {
   toTop() { this.root.scrollIntoView({ block: "start" }); }
 
   layout() {
-    const side = this.data.cell * wholeFactor(this.data.cell, SIZES[this.size]);
+    const side = cellSide(this.data.cell, SIZES[this.size]);
+    this.smooth.hidden = isPhoto(this.data.cell, this.data.cell);
     this.tiles.style.setProperty("--side", `${side}px`);
     this.tiles.style.gridTemplateColumns = this.page.rows.length ? `repeat(auto-fill, minmax(${Math.max(96, side) + 14}px, 1fr))` : "1fr";
     this.places.forget();
@@ -146,8 +148,7 @@ class Gallery {
   setSize(size) {
     this.size = size;
     this.sizes.forEach((button) => button.setAttribute("aria-pressed", String(button.textContent === size)));
-    const factor = wholeFactor(this.data.cell, SIZES[size]);
-    this.nodes.forEach((node, i) => paintCell(node.querySelector(".pic"), this.page.sprite_url, this.nodes.length, this.data.cell, i, factor));
+    this.nodes.forEach((node, i) => paintPicture(this, node.querySelector(".pic"), i));
     this.layout();
   }
 

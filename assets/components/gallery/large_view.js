@@ -1,12 +1,13 @@
-/* One image as large as whole pixels allow, in a dialog of its own. */
+/* One image as large as the screen allows, in a dialog of its own. */
 
 import { badge } from "../shared/badge.js";
 import { classTitle } from "../shared/class_titles.js";
 import { el } from "../shared/dom.js";
 import { commandKey } from "../shared/keys.js";
-import { setSize, sizeWords } from "../shared/pixels.js";
+import { setLook, setSize, sizeWords } from "../shared/pixels.js";
 import { imageUrl } from "../shared/server.js";
 import { thousands } from "../shared/words.js";
+import { wholeScale } from "../shared/zoom.js";
 import { scoreWords, suggestionWords } from "./tile_words.js";
 
 export class LargeView {
@@ -69,7 +70,8 @@ export class LargeView {
   fit() {
     const { naturalWidth: w, naturalHeight: h } = this.image;
     if (!w || !this.dialog.open) return;
-    const factor = Math.max(1, Math.min(Math.floor((this.stage.clientWidth - 32) / w), Math.floor((this.stage.clientHeight - 32) / h)));
+    const factor = wholeScale([w, h], [this.stage.clientWidth - 32, this.stage.clientHeight - 32]);
+    setLook(this.image);
     setSize(this.image, w, h, factor);
     this.sizeWords.textContent = sizeWords(w, h, factor);
   }

@@ -1,9 +1,11 @@
 /* The pages of a gallery, turned without asking Python: the next one is fetched ahead, so that a click only swaps. And
    the list that a drawing on the map brings, asked for as soon as it is drawn. */
 
-import { answerOf, post } from "../shared/server.js";
+import { cellFor } from "../shared/pixels.js";
+import { answerOf, post, spriteAt } from "../shared/server.js";
 import { Pager } from "./pager.js";
 import { EMPTY_PAGE, lastPage, pageQuery, pageWithin, signOf } from "./paging.js";
+import { SIZES } from "./tile.js";
 
 const KEPT_PAGES = 6, REPORT_MS = 1200;
 
@@ -70,7 +72,7 @@ export class Pages {
   sprite(page) {
     if (!page.picture) {
       page.picture = new Image();
-      page.picture.src = page.sprite_url;
+      page.picture.src = spriteAt(page.sprite_url, cellFor(this.gallery.data.cell, SIZES[this.gallery.size]));
       page.loaded = page.picture.decode();
     }
     return page.loaded;

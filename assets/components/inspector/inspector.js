@@ -53,7 +53,9 @@ class Inspector {
       if (stop.signal.aborted) return;
       this.dropBlobs();
       this.view.show(Object.assign(item, { cell, spriteUrl: spriteUrl(item.sprite, cell) }), this.data.reviewer, this.past.length > 0);
-      this.view.picture.show(image, item.id);
+      this.view.picture.look(image, item.id, { key, row, size: item.size });
+      const carried = item.findings.find((finding) => finding.place);
+      if (carried) this.view.picture.showPlace(carried.place, `Where pattern ${carried.id} sits, in the image's own pixels.`);
       // the button that was pressed has gone: the keyboard goes on from the top, and Escape still closes the dialog
       if (byHand) this.view.title.focus();
       this.root.dataset.row = row;
@@ -83,6 +85,8 @@ class Inspector {
       if (stop.signal.aborted) return URL.revokeObjectURL(image.src);
       this.blobs.push(image.src);
       await image.decode();
+      const place = reply.headers.get("X-Taster-Place")?.split(",").map(Number);
+      if (place && !stop.signal.aborted) this.view.picture.showPlace(place, "Where covering the image moves the embedding most, in its own pixels.");
       if (!stop.signal.aborted) this.view.fill(name, image, decodeURIComponent(reply.headers.get("X-Taster-Said") || ""));
     } catch (error) {
       if (!stop.signal.aborted) this.view.miss(name, error.message);
@@ -95,6 +99,7 @@ class Inspector {
 
   destroy() {
     this.stop?.abort();
+    this.view.picture.destroy();
     this.dropBlobs();
   }
 }

@@ -1,13 +1,14 @@
 /* How the inspector looks: one image, its labels, its neighbours, the ways to look at it, and its scores. */
 
 import { badge } from "../shared/badge.js";
-import { classTitle } from "../shared/class_titles.js";
+import { classTitle, shortTitle } from "../shared/class_titles.js";
 import { el } from "../shared/dom.js";
-import { ImageStage } from "../shared/image_stage.js";
 import { columnsIn, sideMark, sideOf } from "../shared/neighbours.js";
-import { fitInto, paintCell, wholeFactor } from "../shared/pixels.js";
+import { cellSide, fitInto, paintTile, setLook } from "../shared/pixels.js";
+import { spriteAt } from "../shared/server.js";
 import { percent, plural } from "../shared/words.js";
 import { number } from "./numbers.js";
+import { ZoomStage } from "./zoom_stage.js";
 
 const LARGE = 384;
 const SMALL = 256;
@@ -21,7 +22,7 @@ export class InspectorView {
     root.classList.add("inspect");
     this.back = el("button", { hidden: true, title: "Back to the image that was looked at before", onclick: back }, "← Back");
     this.title = el("h3", { "aria-live": "polite", tabindex: "-1" });
-    this.picture = new ImageStage(root, LARGE, "This image cannot be read.");
+    this.picture = new ZoomStage(root, LARGE, "This image cannot be read.");
     this.why = el("ul", { class: "why" });
     this.near = el("div", { class: "near" });
     this.nearKey = el("p", { class: "key" });
@@ -76,21 +77,21 @@ export class InspectorView {
   }
 
   showNeighbours(item) {
-    const n = item.neighbours.length, factor = wholeFactor(item.cell, NEAR);
+    const n = item.neighbours.length, side = cellSide(item.cell, NEAR);
     this.nearHead.hidden = !n;
-    const columns = columnsIn(this.near.clientWidth, item.cell * factor + 16);
+    const columns = columnsIn(this.near.clientWidth, side + 16);
     this.near.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     this.nearKey.hidden = !n;
     this.nearKey.textContent = `= labelled as given${item.suggested !== null && item.suggested !== item.given ? " · → labelled as suggested" : ""} · number: similarity, 1 = same · click one to look at it`;
     this.near.replaceChildren(
       ...item.neighbours.map((neighbour, i) => {
         const side = sideOf(neighbour, item);
-        const picture = el("span", { class: "pixels" });
-        paintCell(picture, item.spriteUrl, n, item.cell, i, factor);
-        const label = classTitle(neighbour.label) ?? "unlabelled";
+        const picture = el("span");
+        paintTile(picture, (cell) => spriteAt(item.spriteUrl, cell), n, item.cell, i, NEAR);
+        const label = shortTitle(neighbour.label) ?? "unlabelled";
         return el(
           "button",
-          { class: `neighbour ${side}`, "data-row": neighbour.row, title: `Look at this one: ${label}`, onclick: () => this.go(neighbour.row) },
+          { class: `neighbour ${side}`, "data-row": neighbour.row, title: `Look at this one: ${classTitle(neighbour.label) ?? label}`, onclick: () => this.go(neighbour.row) },
           picture,
           el("span", { class: "caption" }, sideMark(side), el("bdi", { text: label })),
           el("span", { class: "similarity", text: neighbour.similarity.toFixed(2), title: "Similarity to the image (cosine, at most 1)" }),
@@ -137,7 +138,7 @@ export class InspectorView {
   fill(name, image, said) {
     const tile = this.tileOf(name);
     if (!tile) return;
-    image.className = "pixels";
+    setLook(image);
     image.alt = tile.querySelector("h5")?.textContent || "the pattern's region in the image";
     fitInto(image, VIEW_SIDE + (name.startsWith("pattern-") ? 64 : 0));
     tile.querySelector(".frame").replaceChildren(image);

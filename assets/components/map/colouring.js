@@ -7,6 +7,7 @@ import { NO_LABEL, NONE } from "./points.js";
 export const SCHEMES = { label: "Label", suspicion: "Suspicion", verdict: "Verdict", decision: "Decision" };
 export const DECISION_NAMES = ["undecided", "kept", "relabelled", "excluded", "needs review"];
 const RANGES = ["0.0 – 0.2", "0.2 – 0.4", "0.4 – 0.6", "0.6 – 0.8", "0.8 – 1.0"];
+const MANY = 30, FIRST = 20;
 const SUSPECT = 127; // suspicion 0.5 of 254 steps
 
 /* { entries: [{name, colour}], of: row -> entry, colour: row -> rgb }; the last entry stands for "none".
@@ -53,6 +54,16 @@ export function legend(points, scheme, mask) {
   const counts = new Array(scheme.entries.length).fill(0);
   for (let i = 0; i < points.n; i++) if (!mask || mask[i]) counts[scheme.of(i)]++;
   return scheme.entries.map((entry, i) => ({ ...entry, i, count: counts[i] })).filter(({ count, i }) => count || i < counts.length - 1);
+}
+
+/* Of the lines of a legend those to draw: of more than MANY the largest FIRST ones whose name has `sought` in it (`all`:
+   all of those), and the chosen `entry` in any case; `left`: how many more there are. */
+export function shownLines(lines, sought, all, entry) {
+  if (lines.length <= MANY) return { shown: lines, left: 0, searchable: false };
+  const text = sought.trim().toLowerCase();
+  const found = lines.filter(({ name, i }) => i === entry || name.toLowerCase().includes(text)).sort((a, b) => b.count - a.count);
+  const shown = found.filter(({ i }, place) => all || i === entry || place < FIRST);
+  return { shown, left: found.length - shown.length, searchable: true };
 }
 
 /* What is known of one row, in words. */

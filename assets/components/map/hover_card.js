@@ -1,7 +1,7 @@
 /* The card beside the point under the cursor: the picture, pixel for pixel, and what is known of it. */
 
 import { el } from "../shared/dom.js";
-import { setSize, wholeFactor } from "../shared/pixels.js";
+import { setLook, setSize, wholeFactor } from "../shared/pixels.js";
 import { checked, thumbUrl } from "../shared/server.js";
 import { clamp } from "../shared/steps.js";
 
@@ -50,6 +50,7 @@ export class HoverCard {
 
   enlarge() {
     const { naturalWidth: w, naturalHeight: h } = this.image, factor = wholeFactor(Math.max(w, h), THUMB);
+    setLook(this.image);
     setSize(this.image, w, h, factor);
     this.image.style.visibility = "visible";
   }

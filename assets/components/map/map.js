@@ -10,6 +10,7 @@ import { plural, thousands } from "../shared/words.js";
 import { factsOf, legend, schemeOf, SCHEMES, tints } from "./colouring.js";
 import { MapHand } from "./hand.js";
 import { HoverCard } from "./hover_card.js";
+import { Legend } from "./legend.js";
 import { PointCloud } from "./point_cloud.js";
 import { PointSet } from "./points.js";
 import { rounded } from "./polygon.js";
@@ -45,14 +46,13 @@ class ScatterMap {
     this.status = el("div", { class: "status", role: "status", "aria-live": "polite" });
     this.note = el("div", { class: "note", text: "Loading the map…" });
     this.plot = el("div", { class: "plot", tabindex: 0, role: "application", "aria-label": "Map of the images. Drag to draw a lasso, or press S for a box that keys move; arrows move the map, plus and minus zoom, Escape clears." }, this.canvas, this.over, this.status, this.note);
-    this.scope = el("div", { class: "what" });
-    this.entries = el("div", { class: "entries" });
+    this.legend = new Legend((i) => this.emphasise(i));
     const group = (label, buttons) => el("span", { class: "group", role: "group", "aria-label": label }, ...buttons);
     const around = [el("button", { text: "+", title: "Closer (+)", onclick: () => this.zoom(1.5) }), el("button", { text: "−", title: "Further away (-)", onclick: () => this.zoom(1 / 1.5) }), el("button", { text: "Reset view", title: "Show all points (0)", onclick: () => this.reset() })];
     this.root.append(
       el("div", { class: "tools" }, group("Tool", this.tools), group("View", around), el("span", { class: "label", text: "Colour by" }), group("Colour by", this.schemes)),
       this.plot,
-      el("div", { class: "legend" }, this.scope, this.entries),
+      this.legend.node,
     );
     this.showTool();
   }
@@ -222,21 +222,13 @@ class ScatterMap {
   // ---- legend, tools, words
 
   showLegend(scheme) {
-    this.scope.textContent = this.mask ? "In the selection" : "All images";
-    this.entries.replaceChildren(...legend(this.points, scheme, this.mask).map(({ name, colour, i, count }) => {
-      const swatch = el("span", { class: "swatch" });
-      swatch.style.background = `rgb(${colour})`;
-      return el("button", { title: `${name}: show only these in colour`, "aria-pressed": String(this.entry === i), class: count ? "" : "off", onclick: () => this.emphasise(i) }, swatch, el("span", { class: "text", text: name }), el("span", { class: "number", text: thousands(count) }));
-    }));
+    this.legend.show(legend(this.points, scheme, this.mask), this.entry, this.mask ? "In the selection" : "All images");
     for (const button of this.schemes) button.setAttribute("aria-pressed", String(button.scheme === this.schemeName));
   }
 
   emphasise(i) {
     this.entry = this.entry === i ? null : i;
-    const place = this.entries.scrollTop;
     this.recolour();
-    this.entries.scrollTop = place;
-    this.entries.querySelectorAll("button")[i]?.focus({ preventScroll: true });
   }
 
   setScheme(name) { this.schemeName = name; this.entry = null; this.recolour(); }

@@ -1,14 +1,16 @@
 /* How the relabel queue looks: one image, its neighbours, the words and the buttons. */
 
 import { badge } from "../shared/badge.js";
-import { classTitle } from "../shared/class_titles.js";
+import { classTitle, shortTitle } from "../shared/class_titles.js";
 import { el } from "../shared/dom.js";
 import { ImageStage } from "../shared/image_stage.js";
 import { columnsIn, sideMark, sideOf } from "../shared/neighbours.js";
-import { paintCell, wholeFactor } from "../shared/pixels.js";
+import { cellSide, paintTile } from "../shared/pixels.js";
+import { spriteAt } from "../shared/server.js";
 import { percent } from "../shared/words.js";
 
 const STAGE = 320;
+const NEAR = 96;
 const MAIN_KEYS = [
   ["a", "Accept", "Do what is proposed"],
   ["k", "Keep label", "The given label is right"],
@@ -95,7 +97,7 @@ export class QueueView {
       const candidate = item.candidates[i];
       button.hidden = !candidate;
       if (!candidate) return;
-      button.lastChild.replaceChildren(el("span", { class: "name", text: classTitle(candidate.label) }), ` ${percent(candidate.share)}`);
+      button.lastChild.replaceChildren(el("span", { class: "name", text: shortTitle(candidate.label) }), ` ${percent(candidate.share)}`);
       button.title = `Relabel to ${classTitle(candidate.label)} (${i + 1}); ${percent(candidate.share)} of the images most like it are called so`;
     });
   }
@@ -104,25 +106,25 @@ export class QueueView {
   acceptWords({ proposal, given }) {
     if (!proposal) return ["Accept"];
     if (proposal.action === "exclude") return ["Accept: exclude"];
-    const named = el("span", { class: "name", text: classTitle(proposal.label ?? given) });
+    const named = el("span", { class: "name", text: shortTitle(proposal.label ?? given) });
     return [proposal.action === "keep" ? "Accept: keep " : "Accept: relabel to ", named];
   }
 
   showNeighbours(item) {
-    const n = item.neighbours.length, counts = { given: 0, suggested: 0 }, factor = wholeFactor(item.cell, 72);
-    const columns = columnsIn(this.near.clientWidth, item.cell * factor + 14);
+    const n = item.neighbours.length, counts = { given: 0, suggested: 0 }, side = cellSide(item.cell, NEAR);
+    const columns = columnsIn(this.near.clientWidth, side + 14);
     this.near.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     this.near.replaceChildren(
       ...item.neighbours.map((neighbour, i) => {
         const side = sideOf(neighbour, item);
         if (side) counts[side] += 1;
-        const picture = el("div", { class: "pixels" });
-        paintCell(picture, item.spriteUrl, n, item.cell, i, factor);
+        const picture = el("div");
+        paintTile(picture, (cell) => spriteAt(item.spriteUrl, cell), n, item.cell, i, NEAR);
         return el(
           "div",
           { role: "listitem", class: `neighbour${side === "given" ? " with-given" : side === "suggested" ? " with-suggestion" : ""}`, title: classTitle(neighbour.label) ?? "unlabelled" },
           picture,
-          el("div", { class: "caption" }, sideMark(side), el("span", { class: "name", text: classTitle(neighbour.label) ?? "unlabelled" })),
+          el("div", { class: "caption" }, sideMark(side), el("span", { class: "name", text: shortTitle(neighbour.label) ?? "unlabelled" })),
           el("div", { class: "similarity", text: neighbour.similarity.toFixed(2), title: "Similarity to the image (cosine, at most 1)" }),
         );
       }),

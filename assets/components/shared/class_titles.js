@@ -8,3 +8,6 @@ export function learnTitles(given) {
 }
 
 export const classTitle = (name) => titles.get(name) ?? name;
+
+/* The title without the set's own name in brackets, for captions and buttons; the whole of it belongs in their tooltip. */
+export const shortTitle = (name) => (titles.has(name) ? titles.get(name).slice(0, -(name.length + 3)) : name);

@@ -1,6 +1,6 @@
 /* Decisions in signs and words. */
 
-import { classTitle } from "./class_titles.js";
+import { shortTitle } from "./class_titles.js";
 
 const MARKS = { keep: "✓", relabel: "→", exclude: "✕", needs_review: "?" };
 const WORDS = { keep: "kept", exclude: "excluded", needs_review: "needs review" };
@@ -8,4 +8,4 @@ const WORDS = { keep: "kept", exclude: "excluded", needs_review: "needs review" 
 export const decisionMark = (action) => MARKS[action] || "·";
 
 /* A relabelling is told by its new label, which is the attacker's text. */
-export const decisionWords = ({ action, label }) => (action === "relabel" ? classTitle(label) : WORDS[action] || action);
+export const decisionWords = ({ action, label }) => (action === "relabel" ? shortTitle(label) : WORDS[action] || action);

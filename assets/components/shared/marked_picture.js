@@ -1,7 +1,7 @@
-/* A picture enlarged by a whole factor, with the pattern's region outlined over it. */
+/* A picture as large as its place allows, with the pattern's region outlined over it. */
 
 import { el } from "./dom.js";
-import { fitFactor, setSize } from "./pixels.js";
+import { fitFactor, setLook, setSize } from "./pixels.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -25,11 +25,12 @@ function outlineOf(mark, shift) {
 
 /* Loads `src` into a box of at most `room` pixels a side; `ready` resolves when it is there (false: it cannot be read). */
 export function markedPicture(src, room, mark, shift) {
-  const image = el("img", { class: "pixels", alt: "" });
+  const image = el("img", { alt: "" });
   const box = el("div", { class: "marked" }, image);
   const ready = new Promise((resolve) => {
     image.onload = () => {
       const { naturalWidth: w, naturalHeight: h } = image, factor = fitFactor(w, h, room);
+      setLook(image);
       setSize(box, w, h, factor);
       if (mark && shift) box.append(outlineOf(mark, shift));
       resolve(factor);

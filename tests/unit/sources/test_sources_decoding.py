@@ -90,3 +90,18 @@ def test_raw_gives_the_stored_bytes_and_the_suffix_of_what_they_are(tmp_path: Pa
     data = encode(Image.fromarray(draw()[0]), kind)
     (tmp_path / "ant/00.png").write_bytes(data)
     assert open_source(tmp_path).raw(0) == (data, suffix)
+
+
+@pytest.mark.parametrize("at_least, side", [(0, 1600), (100, 200), (201, 400), (700, 800), (1601, 1600), (9999, 1600)])
+def test_a_jpeg_is_decoded_no_larger_than_it_takes(at_least: int, side: int) -> None:
+    image = Image.linear_gradient("L").resize((1600, 400)).convert("RGB")
+    found = decode(encode(image, "JPEG"), at_least=at_least)
+    assert found.size == (side, side // 4)
+    assert abs(float(np.asarray(found).mean()) - float(np.asarray(image).mean())) < 2
+
+
+def test_a_draft_is_upright_too_and_other_formats_are_whole() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode(encode(Image.new("RGB", (1600, 400)), "JPEG", exif=exif), at_least=100).size == (50, 200)
+    assert decode(encode(Image.new("RGB", (1600, 400)), "PNG"), at_least=100).size == (1600, 400)
