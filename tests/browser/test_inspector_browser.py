@@ -30,6 +30,37 @@ def opened(page, app, colours: str = "light") -> None:
     page.wait_for_selector('.inspect[data-taster-ready="1"]', timeout=60_000)
 
 
+def zoomed_by_keys_wheel_and_fingers(page, stage) -> None:
+    def width() -> float:
+        return stage.locator("img").first.evaluate("(i) => i.getBoundingClientRect().width")
+
+    def left() -> float:
+        return stage.locator("img").first.evaluate("(i) => i.getBoundingClientRect().left")
+
+    whole = width()
+    stage.focus()
+    page.keyboard.press("+")
+    closer, at = width(), left()
+    assert closer > whole
+    page.keyboard.press("ArrowRight")
+    assert left() < at
+    page.keyboard.press("0")
+    assert width() == whole
+    stage.hover()
+    page.mouse.wheel(0, -400)
+    assert width() > whole
+    page.get_by_role("button", name="The whole image").click()
+    assert width() == whole
+    # two fingers that part
+    finger = """(stage, [kind, id, x]) => { const box = stage.getBoundingClientRect();
+        stage.setPointerCapture = () => {};
+        stage.dispatchEvent(new PointerEvent(kind, { pointerId: id, clientX: box.left + x, clientY: box.top + 100, bubbles: true })); }"""
+    for step in (["pointerdown", 1, 100], ["pointerdown", 2, 200], ["pointermove", 2, 300], ["pointerup", 1, 100], ["pointerup", 2, 300]):
+        stage.evaluate(finger, step)
+    assert width() == pytest.approx(2 * whole, rel=0.02)
+    page.keyboard.press("0")
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_key_i_opens_the_image_of_the_queue_and_neighbours_lead_on(page, app, colours):
     opened(page, app, colours)
@@ -42,6 +73,7 @@ def test_key_i_opens_the_image_of_the_queue_and_neighbours_lead_on(page, app, co
     for shown in box.locator(".stage img, .tile[data-state=shown] img").all():
         width, natural, way = shown.evaluate("(i) => [i.getBoundingClientRect().width, i.naturalWidth, getComputedStyle(i).imageRendering]")
         assert width % natural == 0 and way == "pixelated"
+    zoomed_by_keys_wheel_and_fingers(page, box.locator(".stage"))
     second = box.locator(".neighbour").nth(1)
     wanted = second.get_attribute("data-row")
     second.click()
@@ -56,7 +88,7 @@ def test_key_i_opens_the_image_of_the_queue_and_neighbours_lead_on(page, app, co
 def test_tab_walks_through_the_dialog_and_the_queue_has_the_keys_again_after_it(page, app):
     opened(page, app)
     reached = set()
-    for _ in range(8):
+    for _ in range(14):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("() => document.activeElement.textContent"))
     assert {"full size", "Smooth"} <= reached and len(reached) >= 5

@@ -21,10 +21,12 @@ test("what lies under the pointer stays there while the scale changes", () => {
   assert.equal(after.scale, 0.5);
 });
 
-test("no scale beyond the whole, none beyond sixteen", () => {
+test("no scale below the whole, none beyond sixteen or four times the whole", () => {
   assert.equal(scaled(large(), 0.001).scale, 0.1);
   assert.equal(scaled(large(), 500).scale, 16);
-  assert.equal(scaled(wholeView([10, 10], ROOM), 500).scale, 40, "a tiny image that shows at forty stays there");
+  const tiny = wholeView([10, 10], ROOM);
+  assert.deepEqual([tiny.scale, stepped(tiny, 1).scale, scaled(tiny, 500).scale], [40, 80, 160]);
+  assert.deepEqual(stepped(stepped(tiny, 1), -1), tiny);
 });
 
 test("steps are even and lead back to the whole", () => {

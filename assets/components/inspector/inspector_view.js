@@ -4,7 +4,7 @@ import { badge } from "../shared/badge.js";
 import { classTitle, shortTitle } from "../shared/class_titles.js";
 import { el } from "../shared/dom.js";
 import { columnsIn, sideMark, sideOf } from "../shared/neighbours.js";
-import { cellSide, fitInto, paintTile, setLook } from "../shared/pixels.js";
+import { cellSide, fitInto, isPhoto, paintTile } from "../shared/pixels.js";
 import { spriteAt } from "../shared/server.js";
 import { percent, plural } from "../shared/words.js";
 import { number } from "./numbers.js";
@@ -53,6 +53,7 @@ export class InspectorView {
   /* All of `item` but the pictures that have an address of their own. */
   show(item, me, canGoBack) {
     this.showTrouble("");
+    this.photo = item.size !== null && isPhoto(...item.size);
     this.back.hidden = !canGoBack;
     this.showTitle(item, me);
     this.picture.name(item.id);
@@ -138,7 +139,7 @@ export class InspectorView {
   fill(name, image, said) {
     const tile = this.tileOf(name);
     if (!tile) return;
-    setLook(image);
+    image.classList.toggle("pixels", !this.photo);
     image.alt = tile.querySelector("h5")?.textContent || "the pattern's region in the image";
     fitInto(image, VIEW_SIDE + (name.startsWith("pattern-") ? 64 : 0));
     tile.querySelector(".frame").replaceChildren(image);

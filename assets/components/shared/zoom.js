@@ -6,7 +6,7 @@
 import { clamp } from "./steps.js";
 
 const STEPS = [1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 2, 3, 4, 6, 8, 12, 16];
-const MOST = STEPS[STEPS.length - 1];
+const MOST = STEPS[STEPS.length - 1], MOST_OF_WHOLE = 4;
 // what a close look takes in around its place, and at least, in the image's pixels; and how far it enlarges
 const AROUND = 2, LEAST = 24, CLOSEST = 8, MUCH_SMALLER = 0.5;
 
@@ -28,7 +28,7 @@ function within(view) {
 
 /* To `scale`; the point under `at` (window pixels, default: the middle) stays where it is. */
 export function scaled(view, scale, at = [view.room[0] / 2, view.room[1] / 2]) {
-  const least = wholeScale(view.image, view.room), to = clamp(scale, least, Math.max(MOST, least));
+  const least = wholeScale(view.image, view.room), to = clamp(scale, least, Math.max(MOST, MOST_OF_WHOLE * least));
   const off = [at[0] - view.room[0] / 2, at[1] - view.room[1] / 2], change = 1 / view.scale - 1 / to;
   return within({ ...view, scale: to, x: view.x + off[0] * change, y: view.y + off[1] * change });
 }
@@ -36,7 +36,7 @@ export function scaled(view, scale, at = [view.room[0] / 2, view.room[1] / 2]) {
 /* To the next even scale, closer (1) or further away (−1), around `at`. */
 export function stepped(view, direction, at) {
   const next = direction > 0 ? STEPS.find((step) => step > view.scale * 1.001) : STEPS.findLast((step) => step < view.scale * 0.999);
-  return scaled(view, next ?? (direction > 0 ? MOST : 0), at);
+  return scaled(view, next ?? (direction > 0 ? 2 * view.scale : 0), at);
 }
 
 /* The picture moved by window pixels. */
