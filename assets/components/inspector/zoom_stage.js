@@ -99,7 +99,7 @@ export class ZoomStage extends ImageStage {
     this.oneToOne.disabled = wholeView(view.image, view.room).scale >= 1 && view.scale === 1;
     this.mark.hidden = !this.place;
     if (this.place) set(this.mark, inWindow(view, inPixels(this.place, view.image)));
-    if (this.sharp) set(this.sharp, inWindow(view, this.sharp.part));
+    if (this.sharp) set(this.sharp, inWindow(view, this.sharpPart));
     clearTimeout(this.timer);
     // the picture at hand was made smaller, and shows fewer pixels than would be seen
     if (view.scale * w > this.image.naturalWidth * 1.01 && this.image.naturalWidth < w) this.timer = setTimeout(() => this.sharpen(where, seen(view)), SOON_MS);
@@ -107,11 +107,12 @@ export class ZoomStage extends ImageStage {
 
   async sharpen(where, part) {
     if (part.w > MOST_CROP || part.h > MOST_CROP || where !== this.where) return;
-    const image = Object.assign(new Image(), { src: cropUrl(where.key, where.row, part), className: "part", alt: "", part });
+    const image = Object.assign(new Image(), { src: cropUrl(where.key, where.row, part), className: "own", alt: "" });
     await image.decode().catch(() => null);
     if (where !== this.where || !image.naturalWidth) return;
     this.sharp?.remove();
-    this.sharp = image;
+    // not a property of the element: `part` means something else there
+    Object.assign(this, { sharp: image, sharpPart: part });
     this.image.after(image);
     this.draw();
   }
