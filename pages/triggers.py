@@ -4,8 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.types import Finding, Inspection
+from core.types import UNSEEN, Finding, Inspection
 from ui.app.services import services
+from ui.charts.charts import contents_chart
 from ui.navigation import link
 from ui.page import show, wait_until
 from ui.state import asked_view, remember_view, writer
@@ -13,7 +14,7 @@ from ui.widgets.audit import decided_together
 from ui.widgets.carrier_audit import carrier_audit
 from ui.widgets.components import grid, nothing
 from ui.widgets.inspector import open_inspector
-from ui.widgets.trigger_views import class_words, evidence, facts, one_line, score_histogram
+from ui.widgets.trigger_views import class_words, evidence, facts, one_line, score_histogram, shortcut_line
 from ui.words import KIND_WORDS
 
 CHART = {"displayModeBar": False}
@@ -67,7 +68,7 @@ def _chosen(inspection: Inspection) -> Finding:
         if st.session_state.get("trigger_list") not in names:
             st.session_state["trigger_list"] = now if now in names else names[0]
         now = st.radio(
-            "Patterns found, the strongest first", names, key="trigger_list", format_func=lambda name: one_line(inspection, by_id[name])
+            "What was found, the strongest first", names, key="trigger_list", format_func=lambda name: one_line(inspection, by_id[name])
         )
     now = now if now in by_id else names[0]
     st.session_state[kept] = now
@@ -81,12 +82,16 @@ def _facts(inspection: Inspection, finding: Finding) -> None:
         st.subheader("What is known")
         st.markdown("\n".join(f"- {fact}" for fact in facts(inspection, finding)))
     with right:
+        if finding.kind == UNSEEN:
+            st.subheader("What their content looks like")
+            st.plotly_chart(contents_chart(inspection, finding.rows), key="group_contents", config=CHART)
+            return
         st.subheader("Who carries it")
         st.plotly_chart(score_histogram(finding), key="trigger_scores", config=CHART)
 
 
 def _decide(inspection: Inspection, finding: Finding) -> None:
-    st.subheader("Decide all triggered images")
+    st.subheader("Decide all images of the group" if finding.kind == UNSEEN else "Decide all triggered images")
     carrier_audit(
         inspection,
         finding,
@@ -99,7 +104,7 @@ def _decide(inspection: Inspection, finding: Finding) -> None:
 
 @st.fragment
 def _gallery(inspection: Inspection, finding: Finding) -> None:
-    st.subheader("Every image that carries it")
+    st.subheader("Every image of the group" if finding.kind == UNSEEN else "Every image that carries it")
     groups = {"judged poisoned": finding.rows, "covers": finding.covers}
     shown = [name for name, rows in groups.items() if len(rows)]
     if not st.toggle("Show them as a gallery", key="trigger_gallery"):
@@ -115,6 +120,20 @@ def _gallery(inspection: Inspection, finding: Finding) -> None:
         st.rerun()
 
 
+def _shortcuts(inspection: Inspection) -> None:
+    """What most of a class shares: no poison, and yet what a model may learn instead of the content."""
+    if not inspection.shortcuts:
+        return
+    st.subheader("Shortcuts: what most of a class shares")
+    st.caption(
+        "Not poison: most images of these classes share a look, and show what their label says. A model may learn the look instead of the thing "
+        "(a spurious feature), and then fails where the look is missing. None of these images is suspicious for it."
+    )
+    for finding in inspection.shortcuts:
+        with st.expander(shortcut_line(inspection, finding)):
+            evidence(inspection, finding, key=f"shortcut_{finding.trigger_id}")
+
+
 def _look_closely(inspection: Inspection, asked: Any) -> None:
     """Open the inspector where the strip asks for it, or the gallery did before this run."""
     row = st.session_state.pop("trigger_inspect", None)
@@ -127,6 +146,7 @@ def _draw(inspection: Inspection) -> None:
         _not_looked_yet(inspection)
     elif not inspection.findings:
         _nothing_found()
+        _shortcuts(inspection)
     else:
         finding = _chosen(inspection)
         kind = KIND_WORDS[finding.kind]
@@ -135,6 +155,7 @@ def _draw(inspection: Inspection) -> None:
         _facts(inspection, finding)
         _decide(inspection, finding)
         _gallery(inspection, finding)
+        _shortcuts(inspection)
 
 
 show("triggers", _draw)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.embedders import EMBEDDERS, embedders_where
 from core.errors import UserError
-from core.scans import ScanOptions
+from core.scans import AUTO, AUTO_RULE, ScanOptions
 from core.workspace import STAGE_WORDS, STAGES, State
 from ui.app.services import services
 from ui.charts.charts import learning_curve
@@ -98,8 +98,9 @@ def open_source_form() -> None:
             key="open_path",
         )
         left, right = st.columns([3, 1], vertical_alignment="bottom")
-        names = embedders_where(lambda entry: not entry.needs_file)
-        embedder: str = left.selectbox("Embedder", names, format_func=lambda n: f"{n}: {EMBEDDERS[n].summary}", key="open_embedder")  # type: ignore[assignment]
+        known = embedders_where(lambda entry: not entry.needs_file)
+        says = {AUTO: AUTO_RULE, **{name: EMBEDDERS[name].summary for name in known}}
+        embedder: str = left.selectbox("Embedder", list(says), format_func=lambda n: f"{n}: {says[n]}", key="open_embedder")  # type: ignore[assignment]
         if right.form_submit_button("Scan", type="primary", width="stretch"):
             start(path.strip(), ScanOptions(embedder=embedder))
 

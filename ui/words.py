@@ -23,6 +23,7 @@ KIND_WORDS = {
     "moving_patch": "a small patch that changes its place",
     "resampling": "traces of bending or resizing",
     "texture": "added noise or fine texture",
+    "group": "images that stand apart, with no pattern to show",
 }
 
 
@@ -31,6 +32,14 @@ def plain(text: str, most: int = 60) -> str:
     shown = "".join(c if c.isprintable() else "�" for c in text)
     shown = shown if len(shown) <= most else shown[: most - 1] + "…"
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", shown)
+
+
+def percent(share: float) -> str:
+    """3 %, 0.04 %; never 0 for what is not 0."""
+    if share != share:
+        return "an unknown share"
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
 
 
 def class_titles(names: Iterable[str]) -> dict[str, str]:

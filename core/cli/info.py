@@ -48,6 +48,7 @@ def info(workspace: Path) -> dict[str, Any]:
     from ..attacks import ATTACKS, ENCODINGS
     from ..embedders import EMBEDDERS
     from ..exports import EXPORTS
+    from ..scans.options import AUTO, AUTO_RULE
     from ..scores import SCORES
     from ..sources import SOURCES
 
@@ -58,7 +59,7 @@ def info(workspace: Path) -> dict[str, Any]:
         "versions": {name: version for name in PACKAGES if (version := _version(name))},
         "devices": _devices(),
         "source_kinds": {name: s.told_by for name, s in SOURCES.items()},
-        "embedders": {name: e.summary for name, e in EMBEDDERS.items()},
+        "embedders": {AUTO: AUTO_RULE, **{name: e.summary for name, e in EMBEDDERS.items()}},
         "scores": {
             name: {
                 "title": s.title,

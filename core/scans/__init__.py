@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .ask_embedder import NotShown, cannot_embed, moved, readable, vote_without, votes_cheaply
     from .folder import ScanFolder
     from .learning import learn
-    from .options import ScanOptions
+    from .options import AUTO, AUTO_RULE, ScanOptions
     from .origins import attack_recipe, lineage, source_of, source_path
     from .pipeline import folder_of, inspection_of, is_finished, newest_scan, open_dataset, scan, scan_key, usable_scan
     from .stored import truth_of
@@ -30,6 +30,8 @@ _HOMES = {
     "folder_of": "pipeline",
     "usable_scan": "pipeline",
     "learn": "learning",
+    "AUTO": "options",
+    "AUTO_RULE": "options",
     "ScanOptions": "options",
     "attack_recipe": "origins",
     "inspection_of": "pipeline",
@@ -51,6 +53,8 @@ __getattr__ = opened_later(__name__, _HOMES)
 
 
 __all__ = [
+    "AUTO",
+    "AUTO_RULE",
     "NotShown",
     "ScanFolder",
     "ScanOptions",

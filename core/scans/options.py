@@ -15,6 +15,10 @@ from ..types import Recipe
 
 # the set itself decides: core/scans/choice.py
 AUTO = "auto"
+AUTO_RULE = (
+    "the set decides: gradients where the shorter side is mostly below 64 px, else the one of lite0 and gradients under which more images of a "
+    "sample agree with their neighbours' labels"
+)
 # what a scan whose embedder is not decided yet is checked as
 USUAL = "gradients"
 

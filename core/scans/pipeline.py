@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..workspace import Progress, State, Workspace, alive, ended, logged
 from .choice import settled
 from .demo import poisoned_demo
 from .folder import ScanFolder
-from .options import ScanOptions
+from .options import AUTO, ScanOptions
 from .stages import Stages
 from .stored import load_inspection
 
@@ -95,12 +95,15 @@ def _repaired(workspace: Workspace, spec: str, key: str, listener: Listener | No
 
 
 def _options_of(folder: ScanFolder, spec: str, workspace: Workspace) -> ScanOptions | None:
-    """The options that give this very scan of the source as it is now; one of the two files that tell them may be damaged itself."""
-    for options in (ScanOptions.of(folder.json("options")), ScanOptions.of(None, folder.json("recipe"))):
+    """The options that give this very scan of the source as it is now; one of the files that tell them may be damaged itself."""
+    by_recipe = ScanOptions.of(None, folder.json("recipe"))
+    if by_recipe is not None and (folder.json("choice") or {}).get("reason"):
+        by_recipe = replace(by_recipe, embedder=AUTO)
+    for options in (ScanOptions.of(folder.json("options")), by_recipe):
         try:
             if options is not None:
                 dataset = open_dataset(spec, allow_outside=options.allow_outside, workspace=workspace)
-                if scan_key(dataset, options.recipe()) == folder.root.name:
+                if scan_key(dataset, settled(options, dataset, workspace)[0].recipe()) == folder.root.name:
                     return options
         except (UserError, TypeError, ValueError):
             continue
@@ -116,7 +119,7 @@ def scan(spec: str, options: ScanOptions, workspace: Workspace, *, listener: Lis
     progress = Progress(None, listener)
     progress.stage("read")
     dataset = open_dataset(spec, allow_outside=options.allow_outside, workspace=workspace)
-    options, reason = settled(options, dataset, workspace)
+    asked, (options, reason) = options, settled(options, dataset, workspace)
     recipe = options.recipe()
     key = scan_key(dataset, recipe)
     identity = source_identity(spec)
@@ -131,7 +134,8 @@ def scan(spec: str, options: ScanOptions, workspace: Workspace, *, listener: Lis
         with folder.writing("begun") as step:
             step.json("source", {"identity": identity, "allow_outside": options.allow_outside})
             step.json("recipe", asdict(recipe))
-            step.json("options", asdict(options))
+            # as asked: a scan whose embedder the set chose is made again with the same reason
+            step.json("options", asdict(asked))
             step.json("choice", {"embedder": recipe.embedder, "reason": reason})
         with ended(progress):
             Stages(dataset, recipe, options, workspace, key, progress).run()

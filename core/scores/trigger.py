@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..types import UNLABELLED, Finding, Float32, Inspection, Int64
+from ..types import UNLABELLED, UNSEEN, Finding, Float32, Inspection, Int64
 from .score import Score
 
 
@@ -36,6 +36,8 @@ def _carries_pattern(inspection: Inspection, row: int, value: float, usual: floa
     best = max(carried, key=lambda found: float(found.row_scores[row]))
     label = "many labels" if best.label == UNLABELLED else f"the label “{inspection.dataset.classes[best.label]}”"
     explains = "" if best.label in (UNLABELLED, inspection.dataset.labels[row]) else ", which is not its own label"
+    if best.kind == UNSEEN:
+        return f"It belongs to the group {best.trigger_id} of {len(best.rows):,} images that stand apart from the others of {label}."
     strength = math.floor(best.row_scores[row])
     return f"It carries the pattern {best.trigger_id}, which goes with {label}{explains}; {strength:,} deviations above images without the pattern."
 

@@ -9,7 +9,7 @@ from .class_names import class_title
 from .dataset import Dataset, Skipped, Truth, content_digest
 from .decision import ACTIONS, Decision
 from .evidence import Evidence, Suggestions
-from .finding import FINDING_KINDS, SHAPELESS, Finding
+from .finding import FINDING_KINDS, SHAPELESS, UNSEEN, Finding
 from .inspection import VERDICTS, Inspection, Recipe, top_size
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "FINDING_KINDS",
     "SHAPELESS",
     "UNLABELLED",
+    "UNSEEN",
     "VERDICTS",
     "Bool",
     "Dataset",

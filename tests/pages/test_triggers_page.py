@@ -19,6 +19,8 @@ from tests.support.component_harness.fake import make_inspection
 from tests.support.component_harness.hands import MARKS
 from tests.support.finding_toys import a_finding
 from tests.support.finding_toys import plant as plant_patterns
+from ui.api.inspector_facts import inspector_item
+from ui.api.queue_items import queue_item
 from ui.widgets.trigger_views import facts, one_line, score_histogram
 
 pytest_plugins = ["tests.support.component_harness.browser"]
@@ -108,6 +110,41 @@ def test_no_finding_is_said_calmly_with_what_cannot_be_seen(app_over, workspace)
     assert "Nothing was found that predicts a label without being content" in words
     for blind in ("label mistakes", "differ from image to image", "very few images", "smaller than"):
         assert blind in words
+
+
+def a_group(inspection):
+    n, rows = len(inspection.dataset), carriers_of(inspection)
+    empty, scores = np.zeros((8, 8), np.float32), np.zeros(n, np.float32)
+    scores[rows] = 1
+    pictures = {"pattern": np.zeros((8, 8, 3), np.float32), "mask": empty, "z_map": empty, "spectrum": empty}
+    return a_finding(n, rows, side=8, kind="group", row_scores=scores, threshold=0.5, contradicted=0.95, usual=0.04, **pictures)
+
+
+def test_a_group_without_a_pattern_is_told_by_what_its_images_show_and_with_its_doubt(app_over, workspace):
+    plant(workspace, lambda inspection: [a_group(inspection)])
+    app_over(workspace)
+    test = at()
+    assert not test.exception
+    inspection = inspection_of(Workspace(workspace), newest_scan(Workspace(workspace), "demo"))
+    rows, words = carriers_of(inspection), said(test)
+    assert f"**{len(rows)}** of {int((inspection.dataset.labels == 0).sum())} images labelled 0 stand apart" in words
+    assert "**95 %** of them the content contradicts the label, for **4 %**" in words and "**Doubt**" in words
+    most = int(np.bincount(inspection.suggestions.labels[rows]).argmax())
+    assert f"They look like {inspection.dataset.classes[most]} (" in words
+    assert "carry the pattern" not in words and "What their content looks like" in words
+    item = inspector_item(inspection, int(rows[0]))
+    assert item["findings"][0]["unseen"] and item["findings"][0]["score"] is None
+    assert "stand apart from the others (t1)" in " ".join(queue_item(inspection, int(rows[0]))["why"])
+
+
+def test_what_most_of_a_class_shares_is_listed_apart_and_is_no_poison(app_over, workspace):
+    plant(workspace, lambda inspection: [a_finding(len(inspection.dataset), np.arange(5), trigger_id="s1", label=3, shortcut=True)])
+    app_over(workspace)
+    test = at()
+    assert not test.exception
+    assert "Shortcuts: what most of a class shares" in said(test) and "Nothing was found" in said(test)
+    assert "class 3 · a small patch in one place · 5 of" in test.expander[0].label
+    assert not inspection_of(Workspace(workspace), newest_scan(Workspace(workspace), "demo")).findings
 
 
 def test_a_scan_without_this_stage_says_what_to_do(app_over, workspace):

@@ -58,7 +58,7 @@ def finding_png(inspection: Inspection, finding: Finding, name: str) -> tuple[by
 def asked_png(inspection: Inspection, trigger: str, name: str) -> tuple[bytes, float]:
     """`finding_png` of what an address names; raises Refusal where it names nothing of this inspection."""
     wanted = trigger_name(trigger)
-    found = next((finding for finding in inspection.findings if finding.trigger_id == wanted), None)
+    found = next((finding for finding in (*inspection.findings, *inspection.shortcuts) if finding.trigger_id == wanted), None)
     if found is None:
         raise Refusal(404, "this scan found no such pattern; reload the page")
     if name not in PICTURES:

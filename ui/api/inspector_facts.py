@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.scans import readable
-from core.types import Decision, Finding, Float32, Inspection
+from core.types import UNSEEN, Decision, Finding, Float32, Inspection
 from ui.api.inspector_views import PATTERN, VERSION, percentile, place_of, ways_for
 from ui.api.queue_items import class_name, queue_item
 from ui.api.reasons import NOT_DESCRIBED, reasons
@@ -59,17 +59,18 @@ def carries(finding: Finding, row: int) -> bool:
 
 
 def finding_line(inspection: Inspection, finding: Finding, row: int) -> dict[str, Any]:
-    """One pattern as the inspector shows it. place: see `place_of`. share: of false alarms, 0…1. view: name of the picture with its outline."""
-    poisoned = bool(np.any(finding.rows == row))
+    """One finding as the inspector shows it. unseen: it has no pattern. place: see `place_of`. view: name of the picture with its outline."""
+    poisoned, unseen = bool(np.any(finding.rows == row)), finding.kind == UNSEEN
     return {
         "id": finding.trigger_id,
         "kind": KIND_WORDS.get(finding.kind, finding.kind),
         "label": class_name(inspection, finding.label) if finding.label >= 0 else None,
         "poisoned": poisoned,
         "images": len(finding.rows),
-        "score": _rounded(float(finding.row_scores[row])),
+        "unseen": unseen,
+        "score": None if unseen else _rounded(float(finding.row_scores[row])),
         "threshold": _rounded(finding.threshold),
-        "false_alarm": _rounded(finding.false_alarm),
+        "false_alarm": None if unseen else _rounded(finding.false_alarm),
         "place": place_of(finding, row),
         "view": f"{PATTERN}{finding.trigger_id}",
     }

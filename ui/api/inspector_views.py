@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.scans import NotShown, cannot_embed, moved, readable, vote_without, votes_cheaply
-from core.types import SHAPELESS, Finding, Float32, Inspection, UInt8
+from core.types import SHAPELESS, UNSEEN, Finding, Float32, Inspection, UInt8
 from core.views import Occlusion, View, boxes, difference, heat_over, high_pass, outlined, reduced, spectrum
 from ui.api.sprites import png
 
@@ -246,6 +246,8 @@ def region_of(finding: Finding, row: int) -> tuple[np.ndarray, str]:
     region = finding.mask > 0.5
     h, w = region.shape
     at = np.flatnonzero(finding.rows == row)
+    if finding.kind == UNSEEN:
+        return np.zeros((h, w), dtype=bool), "Nothing can be outlined: no pattern was found that these images share."
     if finding.kind in SHAPELESS:
         return np.zeros(
             (h, w), dtype=bool

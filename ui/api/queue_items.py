@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import UNLABELLED, VERDICTS, Decision, Inspection, class_title
+from core.types import UNLABELLED, UNSEEN, VERDICTS, Decision, Inspection, class_title
 from ui.api.proposed import proposal_fields
 from ui.api.sprites import register_rows
 from ui.app.cache import CACHE
@@ -128,6 +128,8 @@ def _trigger_reason(inspection: Inspection, row: int) -> str:
         if np.any(finding.rows == row):
             name = class_title(inspection.dataset.classes[finding.label]) if finding.label >= 0 else "several classes"
             others = len(finding.rows) - 1
+            if finding.kind == UNSEEN:
+                return f"It is one of {len(finding.rows):,} images labelled {name} that stand apart from the others ({finding.trigger_id})."
             also = {0: "no other image does", 1: "1 other image does too"}.get(others, f"{others} other images do too")
             return f"It carries pattern {finding.trigger_id}, which points to {name}; {also}."
     return ""

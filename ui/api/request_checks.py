@@ -21,7 +21,7 @@ MOST_CORNERS = 4000
 MOST_COORDINATE = 10**6
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _DIGITS = re.compile(r"[0-9]{1,15}")
-_TRIGGER = re.compile(r"t[0-9]{1,6}")
+_TRIGGER = re.compile(r"[ts][0-9]{1,6}")
 
 
 class Refusal(Exception):
@@ -159,7 +159,7 @@ def _posted_labels(body: dict[str, Any], rows: list[int], inspection: Inspection
 def trigger_name(value: str) -> str:
     """`value` where it may be the id of a finding."""
     if not _TRIGGER.fullmatch(value):
-        raise Refusal(400, "the pattern's name is not valid; it is t and a number")
+        raise Refusal(400, "the pattern's name is not valid; it is t or s and a number")
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from core.types import UNLABELLED, VERDICTS, Inspection, class_title
+from core.types import UNLABELLED, VERDICTS, Inspection, Int64, class_title
 from ui.words import VERDICT_WORDS
 
 BINS = 40
@@ -92,6 +92,34 @@ def confused_pairs(inspection: Inspection) -> list[tuple[int, int, int]]:
     pairs, counts = np.unique(np.stack([given[at], suggested[at]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return [(int(a), int(b), int(n)) for a, b, n in zip(*pairs[:, order], counts[order], strict=True)]
+
+
+def contents_of_rows(inspection: Inspection, rows: Int64) -> list[tuple[int, int]]:
+    """(class that the content of `rows` suggests, how many of them), the most frequent first."""
+    if inspection.suggestions is None:
+        return []
+    suggested = inspection.suggestions.labels[rows]
+    classes, counts = np.unique(suggested[suggested != UNLABELLED], return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return list(zip(classes[order].tolist(), counts[order].tolist(), strict=True))
+
+
+def contents_chart(inspection: Inspection, rows: Int64, most: int = 12) -> go.Figure:
+    """What the content of `rows` looks like, as bars; names are shown as text."""
+    found = contents_of_rows(inspection, rows)[:most][::-1]
+    names = [_label_text(class_title(inspection.dataset.classes[label])) for label, _ in found]
+    figure = go.Figure(
+        go.Bar(
+            x=[count for _, count in found],
+            y=[f"{name} " for name in names],
+            orientation="h",
+            marker_color=CALM,
+            hovertemplate="%{y}: %{x:,} images<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="images", rangemode="tozero")
+    figure.update_yaxes(type="category")
+    return _calm(figure, max(160, 24 * len(found) + 80))
 
 
 def fallback_map(inspection: Inspection) -> go.Figure:

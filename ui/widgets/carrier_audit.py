@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.reviews import sample, seed_of
-from core.types import SHAPELESS, UNLABELLED, Finding, Inspection, class_title
+from core.types import SHAPELESS, UNLABELLED, UNSEEN, Finding, Inspection, class_title
 from ui.api.finding_pictures import picture_url
 from ui.widgets.audit import AuditedGroup, AuditWords, Parts, audit, sizes
 from ui.widgets.components import Writer
@@ -53,7 +53,7 @@ def carrier_audit(
         actions=actions(inspection, finding),
         words=CARRIERS,
         marked=marking(finding),
-        looks="" if finding.kind in SHAPELESS else picture_url(inspection, finding, "looks"),
+        looks="" if finding.kind in (*SHAPELESS, UNSEEN) else picture_url(inspection, finding, "looks"),
     )
     return audit(inspection, group, key=key, writer=writer, standing=standing, on_saved=on_saved)
 

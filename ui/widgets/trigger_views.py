@@ -10,19 +10,21 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.scans import readable
-from core.types import SHAPELESS, UNLABELLED, Finding, Inspection, class_title
+from core.types import SHAPELESS, UNLABELLED, UNSEEN, Finding, Inspection, class_title
 from ui.api.finding_pictures import MOST_AVERAGED, averaged_rows, covers_all, middle, outline, picture_url
 from ui.api.inspector_views import Place, place_of
 from ui.charts.charts import CALM, LOUD
 from ui.widgets.components import nothing
+from ui.widgets.group_views import group_facts
 from ui.widgets.loader import widget_source
-from ui.words import KIND_WORDS, plain
+from ui.words import KIND_WORDS, percent, plain
 
 # as many as stand in one line on a small screen
 STRIP = 8
 # images up to this many pixels a side are shown whole, each pixel as a square
 PIXEL_SIDE = 64
 MIDDLE: Place = (0.5, 0.5, 0.0, 0.0)
+IN_PATTERN, IN_GROUP = "triggered images, from the strongest to the weakest", "images of the group, the surest first"
 _BINS = 60
 _AMBER = "#d9962b"
 # Plotly's own black does not show in the dark theme
@@ -43,20 +45,30 @@ def class_words(inspection: Inspection, finding: Finding) -> str:
 
 def one_line(inspection: Inspection, finding: Finding) -> str:
     """The finding as one line of a list; escaped."""
+    if finding.kind == UNSEEN:
+        return f"**{finding.trigger_id}** · {KIND_WORDS[UNSEEN]} → {class_words(inspection, finding)} · {len(finding.rows):,} images"
     carried = len(finding.rows) + len(finding.covers)
     images = "1 image carries" if carried == 1 else f"{carried:,} images carry"
     return f"**{finding.trigger_id}** · {KIND_WORDS[finding.kind]} → {class_words(inspection, finding)} · {images} it · strength {finding.strength:.1f}"
 
 
+def shortcut_line(inspection: Inspection, finding: Finding) -> str:
+    """A shortcut as one line of a list; escaped."""
+    of = int((inspection.dataset.labels == finding.label).sum())
+    return f"{class_words(inspection, finding)} · {KIND_WORDS[finding.kind]} · {len(finding.rows):,} of {of:,} images"
+
+
 def facts(inspection: Inspection, finding: Finding) -> list[str]:
     """What is known about the finding, one sentence each; escaped."""
+    if finding.kind == UNSEEN:
+        return group_facts(inspection, finding)
     n = len(inspection.dataset)
     return [
         _carried(inspection, finding),
         _label_fact(finding),
         _covers_fact(finding),
         f"The triggered images stand **{finding.strength:.1f}** standard deviations above images without the pattern (its strength).",
-        f"False alarms: about **{_percent(finding.false_alarm)}** of images without the pattern reach the threshold "
+        f"False alarms: about **{percent(finding.false_alarm)}** of images without the pattern reach the threshold "
         f"({finding.false_alarm * n:,.1f} of {n:,}). This was counted on images that the pattern was not learnt from.",
     ]
 
@@ -72,8 +84,8 @@ def _carried(inspection: Inspection, finding: Finding) -> str:
 
 def _label_fact(finding: Finding) -> str:
     share = (
-        f"For **{_percent(finding.contradicted)}** of the poisoned images the content contradicts the label, "
-        f"for **{_percent(finding.usual)}** of the images beside them that do not carry the pattern"
+        f"For **{percent(finding.contradicted)}** of the poisoned images the content contradicts the label, "
+        f"for **{percent(finding.usual)}** of the images beside them that do not carry the pattern"
     )
     if finding.mislabelled >= _DIRTY:
         return f"{share}: a *dirty-label* attack. The pattern was put on images of other classes, and their labels were changed."
@@ -89,14 +101,6 @@ def _covers_fact(finding: Finding) -> str:
         f"**{len(finding.covers):,}** more carry it under a right label of another class (*covers*: put there to make the attack harder to find, or by chance). "
         "They are not part of the decision below."
     )
-
-
-def _percent(share: float) -> str:
-    """3 %, 0.04 %; never 0 for what is not 0."""
-    if not np.isfinite(share):
-        return "an unknown share"
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
 
 
 # ---- the chart
@@ -171,12 +175,25 @@ def evidence(inspection: Inspection, finding: Finding, *, key: str) -> Any:
             "mark": marking(finding),
             "figures": _figures(inspection, finding),
             "strip": [
-                {"row": row, "label": _name(inspection, row), "score": round(float(finding.row_scores[row]), 1), "shift": shift}
+                {"row": row, "label": _name(inspection, row), "shift": shift, **_tile_words(inspection, finding, row)}
                 for row, shift in zip(rows.tolist(), shifts(finding, rows), strict=True)
             ],
-            "strip_words": f"{len(rows)} of the {len(finding.rows):,} triggered images, from the strongest to the weakest",
+            "strip_words": f"{len(rows)} of the {len(finding.rows):,} {IN_GROUP if finding.kind == UNSEEN else IN_PATTERN}",
         },
     )
+
+
+def _tile_words(inspection: Inspection, finding: Finding, row: int) -> dict[str, str]:
+    """line: below the label of a picture in the strip.  says: the same in a sentence."""
+    if finding.kind != UNSEEN:
+        score = f"{finding.row_scores[row]:.1f}"
+        return {"line": score, "says": f"carries the pattern with {score}"}
+    suggested = UNLABELLED if inspection.suggestions is None else int(inspection.suggestions.labels[row])
+    looks = "" if suggested == UNLABELLED else class_title(inspection.dataset.classes[suggested])
+    return {
+        "line": looks and f"looks like {looks}",
+        "says": f"its content looks like {looks}" if looks else "its content suggests no label",
+    }
 
 
 def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
@@ -185,6 +202,8 @@ def _figures(inspection: Inspection, finding: Finding) -> list[dict[str, Any]]:
     whole = " It covers the whole image." if covers_all(finding) else ""
     if finding.kind in SHAPELESS:
         return _shapeless_figures(inspection, finding, len(others), rest)
+    if finding.kind == UNSEEN:
+        return _group_figures(inspection, finding, len(carriers), len(others), rest)
     words = [
         ("pattern", "The pattern", "What it adds to an image: lighter than grey adds, darker takes away."),
         ("looks", "As it looks", f"At its own strength on a grey image.{whole}"),
@@ -226,6 +245,16 @@ def _shapeless_figures(inspection: Inspection, finding: Finding, compared: int, 
             "How sure",
             f"Fine detail of triggered images against like images: red more, blue less; strongest {_deepest(finding):.0f} standard errors.",
         ),
+    ]
+    return _named_figures(inspection, finding, words)
+
+
+def _group_figures(inspection: Inspection, finding: Finding, averaged: int, compared: int, rest: str) -> list[dict[str, Any]]:
+    words = [
+        ("", "One of the group", "The image whose label a trained network is surest of."),
+        ("carriers", "Mean of the group", f"Mean of {averaged:,} of its {len(finding.rows):,} images."),
+        ("others", "Mean of the others", f"Mean of {compared:,} {rest}."),
+        ("difference", "Their difference", "Mean of the group minus the others, on grey. No pattern stands out of chance here."),
     ]
     return _named_figures(inspection, finding, words)
 

@@ -34,7 +34,7 @@ class Evidence {
     this.root.replaceChildren(
       el("div", { class: "figures" }, ...figures.map((made) => made.node)),
       el("div", { class: "tools" }, el("span", { text: data.strip_words }), el("span", { class: "spacer" }), markToggle(this.root, data.mark)),
-      el("div", { class: "strip", role: "list", "aria-label": "Images that carry the pattern" }, ...strip.map((made) => made.node)),
+      el("div", { class: "strip", role: "list", "aria-label": "Images of the finding" }, ...strip.map((made) => made.node)),
     );
     this.root.removeAttribute("data-taster-ready");
     Promise.all([...figures, ...strip].map((made) => made.ready)).then(() => { if (now === this.shown) this.root.setAttribute("data-taster-ready", "1"); });
@@ -81,14 +81,14 @@ class Evidence {
     return ready;
   }
 
-  tile({ row, label, score, shift }) {
+  tile({ row, label, line, says, shift }) {
     const { box, ready } = markedPicture(thumbUrl(this.data.key, row), STRIP_SIDE, this.data.mark, shift);
     const button = el(
       "button",
-      { type: "button", class: "tile", title: `labelled ${label}; carries the pattern with ${score}. Click to look closely` },
+      { type: "button", class: "tile", title: `labelled ${label}; ${says}. Click to look closely` },
       el("span", { class: "room" }, box),
       el("span", { class: "caption name", text: label }),
-      el("span", { class: "caption muted", text: String(score) }),
+      el("span", { class: "caption muted", text: line }),
     );
     button.addEventListener("click", () => {
       afterDialog(() => button.focus({ preventScroll: true }));

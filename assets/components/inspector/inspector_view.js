@@ -15,6 +15,12 @@ const SMALL = 256;
 const NEAR = 96;
 const VIEW_SIDE = SMALL;
 
+/* What is said above the findings of one image. */
+function findingsTitle(findings) {
+  if (findings.every((finding) => finding.unseen)) return "It stands apart from its class";
+  return findings.length === 1 ? "It carries a pattern" : `It belongs to ${findings.length} findings`;
+}
+
 export class InspectorView {
   constructor(root, go, back) {
     this.root = root;
@@ -105,7 +111,7 @@ export class InspectorView {
     this.findings.hidden = !item.findings.length;
     if (!item.findings.length) return;
     this.findings.replaceChildren(
-      el("h4", { text: item.findings.length === 1 ? "It carries a pattern" : `It carries ${item.findings.length} patterns` }),
+      el("h4", { text: findingsTitle(item.findings) }),
       ...item.findings.map((finding) => el("div", { class: "finding" }, this.tile(finding.view, "", ""), el("div", {}, ...this.findingLines(finding)))),
     );
   }
@@ -113,7 +119,7 @@ export class InspectorView {
   findingLines(finding) {
     const target = finding.label === null ? "several labels" : el("span", { class: "name", text: classTitle(finding.label) });
     const lines = [
-      el("p", {}, el("strong", { text: `Pattern ${finding.id}` }), `: ${finding.kind}. It goes with the label `, target, `, in ${plural(finding.images, "image")}.`),
+      el("p", {}, el("strong", { text: `${finding.unseen ? "Group" : "Pattern"} ${finding.id}` }), `: ${finding.kind}. It goes with the label `, target, `, in ${plural(finding.images, "image")}.`),
       el("p", { text: finding.poisoned ? "This image is judged poisoned by it." : "This image carries it, but its label is not what the pattern points to: perhaps a decoy, or a coincidence." }),
     ];
     if (finding.score !== null) lines.push(el("p", { class: "muted", text: `It carries the pattern with strength ${number(finding.score)}; from ${number(finding.threshold)} on, an image counts as carrying it (in deviations of images that do not).` }));
