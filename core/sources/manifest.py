@@ -44,6 +44,9 @@ def open_manifest(path: Path, options: Options) -> Dataset:
     names = table.columns[file_column]
     nothing = [None] * len(names)
     given, labels_given, splits_given = (table.columns.get(name, nothing) for name in ("id", "label", "split"))
+    if any(len(column) != len(names) for column in (given, labels_given, splits_given)):
+        # only a damaged parquet file has this
+        raise UserError(f"the manifest {shown(path.name)} is damaged", "columns of one length", "write it again")
     ids, places, digests, kept, skipped = [], [], [], [], []
     first_line: dict[str, int] = {}
     for row, name in enumerate(names):

@@ -80,12 +80,26 @@ def test_a_patch_with_wrong_labels():
     assert named.mean() > 0.9
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.9])
-def test_a_wave_under_right_labels(rate):
+def waved(rate: float) -> tuple[Toy, np.ndarray]:
+    """Pictures, and which of the target's own carry a wave: that share of them."""
     toy = pictures()
     pool = toy.rows_of(TARGET)
     rows = np.sort(np.random.default_rng(2).choice(pool, int(rate * len(pool)), replace=False))
     add(toy, rows, wave())
+    return toy, rows
+
+
+def test_what_most_of_a_class_shares_under_right_labels_is_a_shortcut_and_no_poison():
+    toy, rows = waved(0.9)
+    found = mined(toy)
+    assert found.findings == () and not found.chance.any()
+    shortcut = found.shortcuts[0]
+    assert shortcut.shortcut and shortcut.trigger_id == "s1" and shortcut.kind == "periodic" and shortcut.label == TARGET
+    assert np.isin(rows, shortcut.rows).mean() >= 0.9 and np.isin(shortcut.rows, rows).mean() >= 0.95
+
+
+def test_a_wave_under_right_labels():
+    toy, rows = waved(0.1)
     found = mined(toy)
     tpr, fpr = shares(found, rows)
     assert tpr >= 0.9 and fpr <= 0.005
