@@ -21,7 +21,7 @@ from tests.support.component_harness.answers import N, refused
 from tests.support.component_harness.fake import BROKEN, CLASSES, LARGE, WIDE
 from tests.support.finding_toys import a_finding
 from ui.api.inspector_facts import inspector_item
-from ui.api.inspector_views import SIDE, VERSION, WAYS, halftones_here, percentile, region_of, ways_for
+from ui.api.inspector_views import SIDE, VERSION, WAYS, percentile, region_of, ways_for
 
 pytest_plugins = ["tests.support.component_harness.client"]
 
@@ -63,8 +63,6 @@ def pixels_of(reply) -> np.ndarray:
 
 @pytest.mark.parametrize("name", [name for name in WAYS if name != "vote"])
 def test_every_view_is_a_picture_with_words(client, inspection, name):
-    if name == "halftone" and not halftones_here():
-        pytest.skip("no halftones in this copy")
     reply = view(client, inspection, 3, name)
     assert pixels_of(reply).shape == (32, 32, 3)
     assert len(unquote(reply.headers["x-taster-said"])) > 20

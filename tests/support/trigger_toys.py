@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.triggers import Mined, mine
+
 SIDE = 32
 CLASSES = 4
+TARGET = 1
 
 
 @dataclass
@@ -66,3 +69,13 @@ def add(toy: Toy, rows: np.ndarray, signal: np.ndarray) -> None:
 def wave(delta: float = 20.0, frequency: float = 6.0) -> np.ndarray:
     """A vertical-striped sine, (1, 32, 1)."""
     return (delta * np.sin(2 * np.pi * frequency * np.arange(SIDE) / SIDE))[None, :, None]
+
+
+def mined(toy: Toy, **given: object) -> Mined:
+    return mine(toy.pixels, toy.labels, CLASSES, toy.suspect, toy.vectors, **given)  # type: ignore[arg-type]
+
+
+def poisoned(toy: Toy, count: int, *, content: int | None = None, seed: int = 1) -> np.ndarray:
+    """Rows of other classes (or of one), to be given the target's label."""
+    pool = np.flatnonzero(toy.content != TARGET) if content is None else toy.rows_of(content)
+    return np.sort(np.random.default_rng(seed).choice(pool, count, replace=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -60,8 +59,6 @@ def ways_for(inspection: Inspection) -> list[dict[str, str | bool]]:
     """The views that make sense for a scan, in order: name, title, look_for, slow, and missing (a line, or "")."""
     known: list[dict[str, str | bool]] = []
     for name, way in WAYS.items():
-        if name == "halftone" and not halftones_here():
-            continue
         if name == "vote" and not votes_cheaply(inspection):
             continue
         if name == "difference" and inspection.evidence is None:
@@ -69,11 +66,6 @@ def ways_for(inspection: Inspection) -> list[dict[str, str | bool]]:
         missing = cannot_embed(inspection) if way.slow else ""
         known.append({"name": name, "title": way.title, "look_for": way.look_for, "slow": way.slow, "missing": missing})
     return known
-
-
-def halftones_here() -> bool:
-    """Whether this copy of Taster can make halftones."""
-    return importlib.util.find_spec("core.views.halftone") is not None
 
 
 def working(inspection: Inspection, row: int, side: int) -> tuple[UInt8, str]:
@@ -107,8 +99,6 @@ def _spectrum(inspection: Inspection, row: int) -> Shown:
 
 
 def _halftone(inspection: Inspection, row: int) -> Shown:
-    if not halftones_here():
-        raise NotShown("This copy of Taster makes no halftones.")
     from core.views import halftone
 
     pixels, smaller = working(inspection, row, HALFTONE_SIDE)

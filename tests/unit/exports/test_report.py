@@ -18,7 +18,7 @@ from core.exports import report, report_charts
 from core.exports.report import report_html
 from core.reviews import ReviewState, review_state
 from core.types import Dataset, Inspection, Skipped
-from tests.support.component_harness.hands import CHROMIUM
+from tests.support.component_harness.hands import MARKS
 from tests.support.hostile_inspection import CLASSES, ROWS, SUSPICIOUS, inspection, line
 
 pytest_plugins = ["tests.support.component_harness.browser"]
@@ -204,8 +204,8 @@ def test_the_page_is_utf8_whatever_the_names(found: Inspection) -> None:
     assert "caf\\udce9" in report_html(replace(found, dataset=data), review_state(found.dataset)).encode().decode()
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on the path")
+@MARKS[0]
+@MARKS[1]
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser(found: Inspection, state: ReviewState, tmp_path: Path, scheme: str, browser) -> None:
     file = tmp_path / "report.html"
