@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..types import Bool, Int64
+from ..types import Int64
 from .accept import Accepted
 from .candidate import Candidate, more_suspect
 from .material import EVERY, Material
@@ -34,7 +34,7 @@ def choose(material: Material, candidates: Sequence[C]) -> tuple[list[C], list[I
         if (seen or within) and not _finds_more(material, candidate, within):
             taken = [_with_picture(c, candidate, settings.whole) for c in taken]
             continue
-        if candidate.is_content(settings) and _contradicted(material, rows).mean() < settings.contradicted:
+        if candidate.is_content(settings) and material.contradicted(rows[: settings.content_rows], rows).mean() < settings.contradicted:
             duplicates.append(rows)
             continue
         taken = [c for c in taken if all(c is not w for w in within)] + [candidate]
@@ -78,11 +78,6 @@ def _with_picture(taken: C, other: C, whole: float) -> C:
     if not fits or taken.picture[0] == other.space or np.isin(other.triggered, taken.triggered).mean() < whole:
         return taken
     return replace(taken, picture=other.picture)
-
-
-def _contradicted(material: Material, rows: Int64) -> Bool:
-    asked = rows[: material.settings.content_rows]
-    return np.asarray(material.content_shares(asked, rows).argmax(1) != material.labels[asked])
 
 
 def same_pattern(taken: list[Accepted], settings: MiningSettings) -> list[list[Accepted]]:

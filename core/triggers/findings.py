@@ -182,8 +182,7 @@ def _contradicted(material: Material, label: int, rows: Int64, triggered: _Trigg
     against = triggered.contradicted[np.isin(triggered.rows, rows)]
     own = np.flatnonzero(material.labels >= 0 if label == EVERY else material.labels == label)
     others = material.draw(np.setdiff1d(own, triggered.rows), material.settings.content_rows)
-    shares = material.content_shares(others, triggered.rows)
-    usual = float((shares.argmax(1) != material.labels[others]).mean()) if len(others) else 0.0
+    usual = float(material.contradicted(others, triggered.rows).mean()) if len(others) else 0.0
     return float(against.mean()) if len(against) else 0.0, usual
 
 

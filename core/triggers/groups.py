@@ -60,8 +60,7 @@ def is_contradicted(material: Material, label: int, rows: Int64) -> bool:
     if not len(others):
         return False
     asked = np.concatenate([material.draw(rows, settings.content_rows), others])
-    contradicted = material.content_shares(asked, rows).argmax(1) != label
-    return more_suspect(contradicted, np.arange(len(asked)) < len(asked) - len(others), settings.suspect_rise)
+    return more_suspect(material.contradicted(asked, rows), np.arange(len(asked)) < len(asked) - len(others), settings.suspect_rise)
 
 
 def uncovered(groups: Sequence[Group], findings: Sequence[Finding], share: float) -> list[Group]:
@@ -79,7 +78,7 @@ def group_finding(material: Material, group: Group, known: Float32) -> Finding:
     side, n = material.pixels.shape[1], len(material.labels)
     rows = group.rows[np.argsort(-np.nan_to_num(known[group.rows], nan=-1.0), kind="stable")]
     others = material.draw(np.setdiff1d(np.flatnonzero(material.labels == group.label), rows), material.settings.content_rows)
-    against, usual = ((material.content_shares(asked, rows).argmax(1) != group.label) for asked in (rows, others))
+    against, usual = (material.contradicted(asked, rows) for asked in (rows, others))
     scores, empty = np.zeros(n, np.float32), np.zeros((side, side), np.float32)
     scores[rows] = 1.0
     return Finding(

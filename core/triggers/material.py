@@ -79,5 +79,9 @@ class Material:
             shares.append((counts + 0.5 / self.classes) / (k + 0.5))
         return torch.cat(shares).cpu().numpy().astype(np.float32) if shares else np.zeros((0, self.classes), np.float32)
 
+    def contradicted(self, rows: Int64, without: Int64) -> Bool:
+        """bool (m,): whether the content of `rows`, when `without` may not vote, is that of another label than their own."""
+        return np.asarray(self.content_shares(rows, without).argmax(1) != self.labels[rows])
+
     def _vectors(self, rows: Int64) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(self.vectors[rows])).float().to(self.device)
