@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from photograph_triggers import Alter, bend, noise, overlay, patch, sticker, wav
 from core.attacks.apply import Overlay, apply_attack
 from core.compute import pick_device
 from core.embedders import find_embedder
+from core.evaluation.dissent import dissent
 from core.evaluation.measures import evaluate
 from core.labels import dirty_rows
 from core.neighbours import nearest
@@ -165,6 +167,7 @@ def measured(dataset: Dataset, analysis: Analysis) -> dict[str, Any]:
         "flagged": number_of(flagged),
         "poison": number_of(poison),
         "findings": [_about(finding, bad) for finding in analysis.findings],
+        "dissent": [_dissenting(one, bad) for one in dissent(_seen(dataset, analysis, flagged))],
         "shortcuts": [_about(finding, bad) for finding in analysis.shortcuts],
     }
     if dataset.truth is None:
@@ -194,6 +197,16 @@ def _about(finding: Any, bad: Any) -> dict[str, Any]:
         "wrong": round(finding.mislabelled, 2),
         "precision": precision,
     }
+
+
+def _seen(dataset: Dataset, analysis: Analysis, flagged: Any) -> Any:
+    """What `dissent` looks at."""
+    fields = {name: getattr(analysis, name) for name in ("scores", "suspicion", "findings", "shortcuts")}
+    return SimpleNamespace(dataset=dataset, is_suspicious=flagged, **fields)
+
+
+def _dissenting(one: Any, bad: Any) -> dict[str, Any]:
+    return {"label": int(one.label), "rows": len(one.rows), "precision": number_of(bad[one.rows])}
 
 
 def number_of(flags: Any) -> float | None:

@@ -28,7 +28,21 @@ if TYPE_CHECKING:
 Progress = Callable[[State], None]
 _REGISTRIES = {"ATTACKS": "attacks", "EMBEDDERS": "embedders", "EXPORTS": "exports", "SCORES": "scores", "SOURCES": "sources"}
 
-__all__ = ["ATTACKS", "EMBEDDERS", "EXPORTS", "SCORES", "SOURCES", "cleanse", "evaluate", "export", "load", "open_dataset", "prove", "scan"]
+__all__ = [
+    "ATTACKS",
+    "EMBEDDERS",
+    "EXPORTS",
+    "SCORES",
+    "SOURCES",
+    "cleanse",
+    "evaluate",
+    "export",
+    "load",
+    "open_dataset",
+    "prove",
+    "scan",
+    "sensitivity",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -164,22 +178,49 @@ def prove(
     options: fields of ProveOptions, such as seeds=3, epochs=None, minutes=None, test=None, trigger="auto", device="auto".
     Returns accuracy and attack success of each, with 95 % intervals over the seeds.
     """
-    from .errors import UserError
     from .proofs import ProveOptions
     from .proofs import prove as proven
-    from .scans import source_of
-    from .sources import source_identity
 
     chosen, home = ProveOptions(**options), _home(workspace)
     chosen.check()
-    if scan and source_of(home, scan).identity != source_identity(str(source)):
-        raise UserError(f"scan {scan} is of another source", "a scan of SOURCE", "leave --scan out to use the newest")
+    _check_scan(home, scan, source)
     # --epochs and --minutes of a scan mean another thing than those of a victim
     plain = {"device": chosen.device, "allow_outside": chosen.allow_outside}
     return proven(scan or _newest(home, source, scanning, plain), chosen, home, listener=progress)
 
 
+def sensitivity(
+    source: str | Path,
+    *,
+    scan: str | None = None,
+    workspace: str | Path | None = None,
+    progress: Progress | None = None,
+    device: str = "auto",
+    allow_outside: bool = False,
+) -> dict[str, Any]:
+    """Plant known patterns into copies of the set in memory and search them as a scan does: how few images of each kind are found?
+
+    scan: key of a finished scan of `source` (default: the newest, made first where there is none).
+    """
+    from .sensitivity import measure
+
+    home = _home(workspace)
+    _check_scan(home, scan, source)
+    plain = {"device": device, "allow_outside": allow_outside}
+    return measure(home, scan or _newest(home, source, progress, plain), device=device, listener=progress)
+
+
 # ---- what several of them need
+
+
+def _check_scan(home: Workspace, scan: str | None, source: str | Path) -> None:
+    """Raises UserError where `scan` is given and is of another source."""
+    from .errors import UserError
+    from .scans import source_of
+    from .sources import source_identity
+
+    if scan and source_of(home, scan).identity != source_identity(str(source)):
+        raise UserError(f"scan {scan} is of another source", "a scan of SOURCE", "leave --scan out to use the newest")
 
 
 def _home(workspace: str | Path | None) -> Workspace:

@@ -11,6 +11,7 @@ from ui.navigation import link
 from ui.scanning import follow, open_source_form
 from ui.sidebar import source_name
 from ui.state import current, remember_view
+from ui.widgets.doubts import dissent_words
 from ui.words import VERDICT_WORDS, class_titles, plain
 
 CHART = {"displayModeBar": False}
@@ -102,6 +103,8 @@ if inspection is None:
         st.info("No set has been scanned yet. Give the path of a folder or file below; `demo` opens the built-in handwritten digits.")
 else:
     remember_view("overview")
+    if doubt := dissent_words(inspection):
+        st.warning(doubt)
     _numbers(inspection)
     if inspection.suspicion is not None:
         _verdicts(inspection)

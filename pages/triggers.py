@@ -13,6 +13,7 @@ from ui.state import asked_view, remember_view, writer
 from ui.widgets.audit import decided_together
 from ui.widgets.carrier_audit import carrier_audit
 from ui.widgets.components import grid, nothing
+from ui.widgets.doubts import dissent_words, measured, sensitivity_section
 from ui.widgets.inspector import open_inspector
 from ui.widgets.trigger_views import class_words, evidence, facts, one_line, score_histogram, shortcut_line
 from ui.words import KIND_WORDS
@@ -37,11 +38,16 @@ def _looked(inspection: Inspection) -> bool:
     return inspection.content is not None
 
 
-def _nothing_found() -> None:
-    st.success("Nothing was found that predicts a label without being content.")
+def _nothing_found(inspection: Inspection) -> None:
+    said = "Nothing was found that predicts a label without being content."
+    if measured(inspection):
+        st.success(f"{said} What the search finds in this very set, and what it misses, is measured below.")
+    else:
+        st.info(f"{said} How small a pattern it would have found in this set is not known: measure it below.")
+    sensitivity_section(inspection)
     st.markdown(
-        "Taster looked in every class for a pattern that far more of its images share than images of other classes do. "
-        "It found none, which makes a backdoor with a fixed trigger on many images unlikely. It does not prove the set clean. This page cannot see:\n"
+        "Taster looked in every class for a pattern that far more of its images share than images of other classes do, and for groups that a trained network "
+        "parts from their class. That it found none does not prove the set clean. This page cannot see:\n"
         "- **label mistakes**, and wrong labels without a pattern: the Relabel page shows those,\n"
         "- **triggers that differ from image to image** where they are weak and few, such as a slight bend of one image in a hundred,\n"
         "- **patterns on very few images**: at least a dozen, and one in 250 of its class, must carry it,\n"
@@ -142,10 +148,12 @@ def _look_closely(inspection: Inspection, asked: Any) -> None:
 
 
 def _draw(inspection: Inspection) -> None:
+    if doubt := dissent_words(inspection):
+        st.warning(doubt)
     if not _looked(inspection):
         _not_looked_yet(inspection)
     elif not inspection.findings:
-        _nothing_found()
+        _nothing_found(inspection)
         _shortcuts(inspection)
     else:
         finding = _chosen(inspection)
@@ -156,6 +164,7 @@ def _draw(inspection: Inspection) -> None:
         _decide(inspection, finding)
         _gallery(inspection, finding)
         _shortcuts(inspection)
+        sensitivity_section(inspection)
 
 
 show("triggers", _draw)

@@ -48,7 +48,7 @@ def info(workspace: Path) -> dict[str, Any]:
     from ..attacks import ATTACKS, ENCODINGS
     from ..embedders import EMBEDDERS
     from ..exports import EXPORTS
-    from ..scans.options import AUTO, AUTO_RULE
+    from ..scans import AUTO, AUTO_RULE
     from ..scores import SCORES
     from ..sources import SOURCES
 

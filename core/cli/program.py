@@ -17,11 +17,11 @@ from types import FrameType
 from typing import NoReturn
 
 from ..errors import Cancelled, TasterError, UserError
-from . import cleanse, evaluate, export, info, learn, poison, prove, scan
+from . import cleanse, evaluate, export, info, learn, poison, prove, scan, sensitivity
 from .common import PROGRAM
 
 # in the order in which --help lists them
-COMMANDS = (scan, learn, poison, evaluate, cleanse, prove, export, info)
+COMMANDS = (scan, learn, sensitivity, poison, evaluate, cleanse, prove, export, info)
 
 DONE, FAULT, USER = 0, 1, 2
 

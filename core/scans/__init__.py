@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from ..doors import opened_later
 
 if TYPE_CHECKING:
+    from .analysis import Analysis, analyse
     from .ask_embedder import NotShown, cannot_embed, moved, readable, vote_without, votes_cheaply
+    from .embedding import embed
     from .folder import ScanFolder
     from .learning import learn
     from .options import AUTO, AUTO_RULE, ScanOptions
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 # loaded when first asked for: torch takes seconds, and every command's help comes through here
 _HOMES = {
+    "Analysis": "analysis",
+    "analyse": "analysis",
+    "embed": "embedding",
     "NotShown": "ask_embedder",
     "cannot_embed": "ask_embedder",
     "moved": "ask_embedder",
@@ -55,11 +60,14 @@ __getattr__ = opened_later(__name__, _HOMES)
 __all__ = [
     "AUTO",
     "AUTO_RULE",
+    "Analysis",
     "NotShown",
     "ScanFolder",
     "ScanOptions",
+    "analyse",
     "attack_recipe",
     "cannot_embed",
+    "embed",
     "folder_of",
     "inspection_of",
     "is_finished",

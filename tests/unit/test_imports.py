@@ -22,7 +22,7 @@ LAYERS = (
     "core.scans",
     "core.exports",
     "core.cleansing",
-    "core.proofs",
+    "core.proofs core.sensitivity",
     "core.api",
     "core",
     "core.cli",

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.proofs import ProofFolder, proofs_of
 from core.reviews import Reviews, ReviewState, review_state
 from core.scans import ScanOptions, folder_of, inspection_of, is_finished, lineage, newest_scan, source_of
+from core.sensitivity import SensitivityFolder
 from core.sources import source_identity
 from core.types import Inspection
 from core.workspace import Jobs, State, Workspace, cancel, default_workspace, read_progress
@@ -37,6 +38,7 @@ class AppServices:
         self._decided: dict[str, tuple[object, ReviewState]] = {}
         self._scans = Jobs(workspace.root / "jobs" / "scans", "read")
         self._proofs = Jobs(workspace.root / "jobs" / "proofs", "prove")
+        self._sensitivities = Jobs(workspace.root / "jobs" / "sensitivity", "pixels")
 
     # ---- what the routes ask for ---------------------------------------------------------------
 
@@ -186,6 +188,29 @@ class AppServices:
     def cancel_proof(self, key: str) -> None:
         """Ask the running proof of a scan to stop; victims that are finished stay."""
         cancel(self.proof_state(key))
+
+    # ---- how blind the search was ----------------------------------------------------------------
+
+    def sensitivity(self, key: str) -> dict[str, Any] | None:
+        """What the search finds of patterns planted in a scan's set; None while nobody has measured it."""
+        return SensitivityFolder(self.workspace, key).result()
+
+    def start_sensitivity(self, key: str) -> None:
+        """Measure it, in a process of its own that outlives a closed tab; one at a time for a scan."""
+        source, state = source_of(self.workspace, key), self.sensitivity_state(key)
+        if state is not None and state.state == "running":
+            return
+        outside = ["--allow-outside"] if source.allow_outside else []
+        asked = ["sensitivity", "--workspace", str(self.workspace.root), "--scan", key, "--json", *outside]
+        self._sensitivities.start(key, [*asked, "--", source.identity])
+
+    def sensitivity_state(self, key: str) -> State | None:
+        """How the newest measurement of a scan stands; None where there is none."""
+        return self._sensitivities.state(key, SensitivityFolder(self.workspace, key).progress())
+
+    def cancel_sensitivity(self, key: str) -> None:
+        """Ask the running measurement of a scan to stop."""
+        cancel(self.sensitivity_state(key))
 
     def close(self) -> None:
         """Close the log; scans go on."""

@@ -18,7 +18,9 @@ from tests.support.trigger_toys import CLASSES, TARGET, Toy, mined, pictures, po
 
 
 def material(toy: Toy, **settings: Any) -> Material:
-    return Material(toy.pixels, toy.labels, CLASSES, toy.suspect, toy.vectors, torch.device("cpu"), 0, replace(MiningSettings(), **settings))
+    return Material(
+        toy.pixels, toy.labels, CLASSES, toy.suspect, toy.vectors, torch.device("cpu"), 0, replace(MiningSettings(), **settings)
+    )
 
 
 def planted(count: int = 40, *, votes: bool = True) -> tuple[Toy, Int64]:
