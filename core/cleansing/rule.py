@@ -20,7 +20,7 @@ from ..types import UNLABELLED, VERDICTS, Bool, Decision, Float32, Inspection, I
 
 KEEP, RELABEL, EXCLUDE = range(3)
 PROPOSALS = ("keep", "relabel", "exclude")
-MOST_ASKED = 0.95
+MOST_ASKED = 0.9
 LEAST_SURE = 0.5
 BY_RULE = "Taster (automatic)"
 

@@ -3,7 +3,8 @@
 No poison rate, no truth.
 """
 
+from .calibration import chance_right
 from .fuse import Fused, concentrated_labels, dirty_rows, fuse
 from .label_model import Judgement, judge
 
-__all__ = ["Fused", "Judgement", "concentrated_labels", "dirty_rows", "fuse", "judge"]
+__all__ = ["Fused", "Judgement", "chance_right", "concentrated_labels", "dirty_rows", "fuse", "judge"]

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from ..neighbours import row_chunks
 from ..types import UNLABELLED, Float32, Int64, Suggestions
+from .calibration import chance_right
 
 # an exponent above 1.5 fits easy sets a little better and calls ten times as many honest labels wrong on hard ones
 EXPONENTS = (0.35, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5)
@@ -104,11 +105,21 @@ def judge(labels: Int64, classes: int, shares: Shares) -> Judgement:
         margin[rows[known]] = _margin(raw[known], given)
     labelled = np.flatnonzero(labels != UNLABELLED)
     wrong[labelled] = np.maximum(wrong[labelled], 1.0 - _label_rates(margin[labelled], labels[labelled]))
-    # if the given label is wrong, the others share the chance as the content says
-    confidence = np.where(suggested == labels, 1.0 - wrong, wrong * best_share / np.maximum(1.0 - own, 1e-9))
-    confidence = np.where(labels == UNLABELLED, best_share, confidence)
+    confidence = _confidence(suggested, labels, best_share, own, wrong)
     confidence[suggested == UNLABELLED] = np.nan
     return Judgement(Suggestions(suggested, np.clip(confidence, 0, 1).astype(np.float32)), np.clip(wrong, 0, 1).astype(np.float32), model)
+
+
+def _confidence(
+    suggested: Int64, labels: Int64, best_share: NDArray[np.float64], own: NDArray[np.float64], wrong: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Chance that the suggestion is the true class, (n,): given that the label is wrong, what content says of the others is calibrated."""
+    told = np.flatnonzero((labels != UNLABELLED) & (suggested != UNLABELLED))
+    agrees = suggested == labels
+    # of the classes other than the given one, where content names another; unlabelled rows have no other
+    shares = np.where(agrees | (labels == UNLABELLED), best_share, best_share / np.maximum(1.0 - own, 1e-9))
+    named = chance_right(shares, shares[told], agrees[told], np.where(agrees, 1.0, 1.0 - wrong)[told])
+    return np.where(labels == UNLABELLED, named, np.where(agrees, 1.0 - wrong, wrong * named))
 
 
 def _margin(shares: Float32, given: Int64) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels import Fused, Judgement, concentrated_labels, dirty_rows, fuse, judge
+from ..labels import Fused, Judgement, chance_right, concentrated_labels, dirty_rows, fuse, judge
 from ..neighbours import nearest, row_chunks, vote
 from ..scores import SCORES, by_need, class_parts
 from ..types import UNLABELLED, Bool, Evidence, Finding, Float32, Int64, Suggestions, UInt8
@@ -177,9 +177,11 @@ def _without_pattern(evidence: Evidence, content: Content, mined: Mined, dirty: 
     at, shares = mined.rows[known], mined.shares[known]
     votes = shares.copy()
     votes[np.arange(len(at)), labels[at]] = 0.0
-    total = np.maximum(votes.sum(1, keepdims=True), 1e-9)
     # that the label is wrong is settled by the pattern, so only the other classes are in question
-    suggested[at], confidence[at] = votes.argmax(1), (votes / total).max(1)
+    told, right = mined.other_shares.max(1), mined.other_shares.argmax(1) == labels[mined.others]
+    suggested[at] = votes.argmax(1)
+    share = votes.max(1) / np.maximum(votes.sum(1), 1e-9)
+    confidence[at] = chance_right(share, told, right, np.where(right, 1.0, 1.0 - np.nan_to_num(wrong[mined.others])))
     wrong[at] = np.maximum(wrong[at], 1.0 - shares[np.arange(len(at)), labels[at]])
     return wrong, Suggestions(suggested, confidence)
 

@@ -17,7 +17,7 @@ from .settings import MiningSettings
 from .spaces import batches
 
 # higher is preferred where several spaces see the same rows: those that say where the pattern lies
-PREFERRED = {"window": 0, "energy": 1, "plain": 2, "fine": 2}
+PREFERRED = {"window": 0, "energy": 1, "plain": 2, "calm": 2, "fine": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +148,15 @@ def coarse(pixels: UInt8, rows: Int64, device: torch.device) -> torch.Tensor:
     flat = flat - flat.mean(1, keepdim=True)
     pictures: torch.Tensor = flat / flat.norm(dim=1, keepdim=True).clamp_min(1e-6)
     return pictures
+
+
+def twins(vectors: torch.Tensor, at: float) -> float:
+    """Share of unit vectors (m, d) that correlate with another of them by `at` or more, 0…1; 0 for fewer than two."""
+    if len(vectors) < 2:
+        return 0.0
+    alike = vectors @ vectors.T
+    alike.fill_diagonal_(-1.0)
+    return float((alike.max(1).values >= at).float().mean())
 
 
 def likeness(vectors: torch.Tensor) -> float:

@@ -22,6 +22,7 @@ class Mined:
     """findings: by falling strength.  chance: float32 (n,), P(a pattern explains the row's label), 0 where none does.
 
     rows, shares: triggered rows (m,), and their class shares by content (m, C) when they may not vote for each other.
+    others, other_shares: some rows that carry nothing, and the same of them.
     duplicates: rows of clusters that share a pattern because they are nearly the same picture.
     shortcuts: patterns that most of a class shares, with the right content: its own look, which is no poison and has no part in `chance`.
     """
@@ -31,6 +32,8 @@ class Mined:
     rows: Int64
     shares: Float32
     duplicates: Int64
+    others: Int64
+    other_shares: Float32
     shortcuts: tuple[Finding, ...] = ()
 
 
@@ -76,7 +79,7 @@ def conclude(material: Material, spaces: dict[str, Space], candidates: list[Cand
             np.maximum(chance, explains, out=chance)
             findings.append(replace(found, trigger_id=f"t{len(findings) + 1}"))
     held = np.unique(np.concatenate(duplicates)) if duplicates else np.zeros(0, np.int64)
-    return Mined(tuple(findings), chance, rows, shares, held, tuple(shortcuts))
+    return Mined(tuple(findings), chance, rows, shares, held, *_beside(material, rows), tuple(shortcuts))
 
 
 def with_groups(mined: Mined, found: list[Finding], material: Material) -> Mined:
@@ -86,7 +89,17 @@ def with_groups(mined: Mined, found: list[Finding], material: Material) -> Mined
         chance[finding.rows] = np.maximum(chance[finding.rows], finding.mislabelled)
         findings.append(replace(finding, trigger_id=f"t{len(findings) + 1}"))
     rows = np.union1d(mined.rows, np.concatenate([finding.rows for finding in found]))
-    return replace(mined, findings=tuple(findings), chance=chance, rows=rows, shares=material.content_shares(rows, rows))
+    others, other_shares = _beside(material, rows)
+    shares = material.content_shares(rows, rows)
+    return replace(mined, findings=tuple(findings), chance=chance, rows=rows, shares=shares, others=others, other_shares=other_shares)
+
+
+def _beside(material: Material, rows: Int64) -> tuple[Int64, Float32]:
+    """Some labelled rows without `rows`, and their class shares by content without the votes of `rows`; none where there are no `rows`."""
+    if not len(rows):
+        return np.zeros(0, np.int64), np.zeros((0, material.classes), np.float32)
+    others = material.draw(np.setdiff1d(np.flatnonzero(material.labels >= 0), rows), material.settings.content_rows)
+    return others, material.content_shares(others, rows)
 
 
 def _is_look(material: Material, found: Finding) -> bool:

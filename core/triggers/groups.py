@@ -18,8 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..types import Finding, Float32, Int64
-from .candidate import more_suspect
+from .candidate import coarse, more_suspect, twins
 from .material import Material
+
+SAME_GROUP = 0.5  # share of the smaller group's rows in the larger
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,19 @@ def witnessed(material: Material, parts: Sequence[tuple[int, Int64]], known: Flo
     return found
 
 
+def merged(groups: Sequence[Group]) -> list[Group]:
+    """Groups of one label of which the smaller lies mostly in the larger, as one: what the network missed, content may have seen."""
+    found: list[Group] = []
+    for group in sorted(groups, key=lambda g: -len(g.rows)):
+        for at, larger in enumerate(found):
+            if larger.label == group.label and np.isin(group.rows, larger.rows).mean() > SAME_GROUP:
+                found[at] = Group(group.label, np.union1d(larger.rows, group.rows), larger.witness)
+                break
+        else:
+            found.append(group)
+    return found
+
+
 def _is_known(material: Material, rows: Int64, others: Int64, known: Float32) -> bool:
     settings = material.settings
     if len(rows) < settings.least_group or len(rows) > settings.too_many_to_silence * (len(rows) + len(others)):
@@ -54,8 +69,13 @@ def _is_known(material: Material, rows: Int64, others: Int64, known: Float32) ->
 
 
 def is_contradicted(material: Material, label: int, rows: Int64) -> bool:
-    """Whether the content of `rows`, which may not vote, contradicts their label far more often than that of its other rows does."""
+    """Whether the content of `rows`, which may not vote, contradicts their label far more often than that of its other rows does.
+
+    Nearly the same picture over and over (frames of one film) is contradicted by being silenced: nobody else shows that thing.
+    """
     settings = material.settings
+    if twins(coarse(material.pixels, material.draw(rows, settings.content_rows), material.device), settings.twin) >= settings.twins:
+        return False
     others = material.draw(np.setdiff1d(np.flatnonzero(material.labels == label), rows), settings.content_rows)
     if not len(others):
         return False

@@ -11,7 +11,7 @@ import torch
 from ..types import Bool, Float32, Int64, UInt8
 from .candidate import Candidate, Guess, coarse, far_more_suspect, likeness, more_suspect
 from .findings import Mined, conclude, with_groups
-from .groups import Group, group_finding, is_contradicted, uncovered, witnessed
+from .groups import Group, group_finding, is_contradicted, merged, uncovered, witnessed
 from .material import EVERY, Material
 from .pursuit import Pursued, polish, pursue
 from .seeds import tail_seeds, wave_seeds, waves
@@ -19,7 +19,9 @@ from .separation import Separation, separate
 from .settings import MiningSettings
 from .spaces import Space, calm_space, energy_space, fine_space, plain_space, whitener, window_space
 
-SEARCHED = ("plain", "fine", "energy", "window")
+SEARCHED = ("plain", "calm", "fine", "energy", "window")
+# where a wave is one direction, and its frequency a first guess
+WAVED = ("plain", "calm")
 
 Progress = Callable[[int, int], None]
 
@@ -46,7 +48,7 @@ def mine(
     with torch.inference_mode():
         material = Material(pixels, labels, classes, suspect, vectors, torch.device(device), seed, settings)
         sure = np.full(len(labels), np.nan, np.float32) if known is None else known
-        groups = witnessed(material, parts, sure) + [Group(label, rows, "content") for label, rows in gathered]
+        groups = merged([*witnessed(material, parts, sure), *(Group(label, rows, "content") for label, rows in gathered)])
         if groups:
             seen = suspect.copy()
             seen[np.concatenate([group.rows for group in groups])] = True
@@ -83,7 +85,7 @@ def search(material: Material, spaces: dict[str, Space], progress: Progress | No
     for space in (spaces[name] for name in SEARCHED):
         sample = material.sample(settings.rest_rows)
         there = space.of(material.pixels, sample)
-        waves_there = waves(material.pixels, sample, material.device) if space.name == "plain" else None
+        waves_there = waves(material.pixels, sample, material.device) if space.name in WAVED else None
         for label in searched:
             others = torch.from_numpy(material.outside(label)[sample]).to(there.device)
             if int(others.sum()) >= settings.least_class:

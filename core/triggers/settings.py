@@ -72,6 +72,9 @@ class MiningSettings:
     group_known: float = (
         0.9  # median chance of the given label, by a network that did not see the rows; clean parts that are contradicted: at most 0.3
     )
+    # planted groups of photographs: 3 % have a twin by this; groups of traffic signs filmed in passing: 73 % and more
+    twin: float = 0.8  # correlation of coarse pictures from which two are taken for frames of one thing
+    twins: float = 0.5  # share of a group's rows with a twin from which their votes for each other are no conspiracy
     covered: float = 0.5  # share of a group's rows in a finding from which the finding is that group's picture
 
     # ---- one candidate for each cluster, one finding for each pattern (choose.py)

@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.cleansing.rule import BY_RULE, EXCLUDE, KEEP, RELABEL, propose
 from core.cli.program import main
 from core.reviews import Reviews, review_state
 from core.scans.pipeline import inspection_of, newest_scan, open_dataset
-from core.types import Inspection
+from core.types import Inspection, Suggestions
 from core.workspace.workspace import Workspace
 from tests.support.core_toys import image_folder, quick_gradients
 
@@ -42,6 +43,15 @@ def found(home: Workspace) -> Inspection:
     inspection = inspection_of(home, newest_scan(home, "demo"))
     assert inspection is not None
     return inspection
+
+
+@pytest.fixture
+def doubtful(found: Inspection) -> Inspection:
+    """The same with a few suspicious rows whose suggestion is a guess: the rule leaves those out."""
+    assert found.suggestions is not None
+    confidence = found.suggestions.confidence.copy()
+    confidence[np.flatnonzero(found.is_suspicious)[:5]] = 0.3
+    return replace(found, suggestions=Suggestions(found.suggestions.labels, confidence))
 
 
 def run(*arguments: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -122,7 +132,8 @@ def test_without_auto_people_alone_decide(home: Workspace, found: Inspection, tm
 # ---- who decides
 
 
-def test_a_person_beats_the_rule(home: Workspace, found: Inspection) -> None:
+def test_a_person_beats_the_rule(home: Workspace, doubtful: Inspection) -> None:
+    found = doubtful
     proposals = propose(found)
     one = {action: found.dataset.ids[int(np.flatnonzero(proposals.actions == action)[0])] for action in (KEEP, RELABEL, EXCLUDE)}
     reviews = Reviews(home.reviews_path)
@@ -140,7 +151,8 @@ def test_a_person_beats_the_rule(home: Workspace, found: Inspection) -> None:
     assert counts(made)["by_people"] == {"keep": 2, "relabel": 0, "exclude": 1, "needs_review": 0}
 
 
-def test_nothing_undecided_stays_suspicious_and_a_decision_put_off_is_the_rules(home: Workspace, found: Inspection) -> None:
+def test_nothing_undecided_stays_suspicious_and_a_decision_put_off_is_the_rules(home: Workspace, doubtful: Inspection) -> None:
+    found = doubtful
     suspect = int(np.flatnonzero(propose(found).actions == EXCLUDE)[0])
     Reviews(home.reviews_path).decide(found.dataset.digest, [found.dataset.ids[suspect]], "needs_review", reviewer="Ada")
     people = review_state(found.dataset, Reviews(home.reviews_path).log(found.dataset.digest))

@@ -29,7 +29,8 @@ def evidence() -> Evidence:
 
 def mined() -> Mined:
     shares = np.tile(np.array([[0.95, 0.05]], np.float32), (len(CARRIERS), 1))
-    return Mined((), np.zeros(N, np.float32), CARRIERS, shares, np.zeros(0, np.int64))
+    others = np.zeros(0, np.int64)
+    return Mined((), np.zeros(N, np.float32), CARRIERS, shares, others, others, np.zeros((0, 2), np.float32))
 
 
 def test_carriers_of_wrong_labels_have_no_vote_on_the_others():

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.triggers import MiningSettings
-from core.triggers.groups import Group, group_finding, is_contradicted, uncovered, witnessed
+from core.triggers.groups import Group, group_finding, is_contradicted, merged, uncovered, witnessed
 from core.triggers.material import Material
 from core.types import Float32, Int64
 from tests.support.finding_toys import a_finding
@@ -67,6 +67,15 @@ def test_kinds_of_content_of_an_honest_class_are_no_group():
     assert witnessed(material(toy), [(TARGET, part)], known_of(toy, part)) == []
 
 
+def test_frames_of_one_thing_are_no_group_though_nobody_else_shows_it():
+    toy, rows = planted()
+    # four films of ten frames
+    for film in np.array_split(rows, 4):
+        toy.pixels[film] = toy.pixels[film[0]]
+    assert not is_contradicted(material(toy), TARGET, rows)
+    assert witnessed(material(toy), [(TARGET, rows)], known_of(toy, rows)) == []
+
+
 @pytest.mark.parametrize(("chance", "others"), [(0.7, 0.6), (0.99, 0.97)])
 def test_a_network_that_is_unsure_or_as_sure_of_the_rest_is_no_witness(chance: float, others: float):
     toy, rows = planted()
@@ -85,6 +94,13 @@ def test_what_a_finding_holds_already_is_left_and_of_two_groups_the_larger_stays
     left = uncovered(groups, [finding], 0.5)
     assert [(group.label, len(group.rows)) for group in left] == [(0, 30)]
     assert len(uncovered(groups, [finding], 0.8)) == 2
+
+
+def test_groups_of_one_label_that_share_most_rows_are_one():
+    network, content = Group(0, np.arange(20), "network"), Group(0, np.arange(5, 30), "content")
+    other = Group(1, np.arange(5, 30), "content")
+    found = merged([network, content, other, Group(0, np.arange(60, 70), "network")])
+    assert [(g.label, len(g.rows)) for g in found] == [(0, 30), (1, 25), (0, 10)]
 
 
 def test_a_group_without_a_pattern_is_a_finding_with_its_evidence():
