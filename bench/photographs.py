@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from common import OUT, ROOT, commit, data_folder, machine, peak_gb
 from detection_case import StageClock, timed
+from peers import datalab_knn
 from photograph_triggers import Alter, bend, noise, overlay, patch, sticker, wave
 
 from core.attacks.apply import Overlay, apply_attack
@@ -149,13 +150,24 @@ def run(case: Case, out: Path) -> dict[str, Any]:
     evidence = Evidence(dataset.labels, dataset.classes, found.vectors, *nearest(found.vectors, min(K, len(dataset) - 1), device=device))
     analysis = analyse(evidence, pixels, seed=case.seed, device=device, progress=clock)
     seconds |= clock.seconds()
+    peak = round(peak_gb(), 2)
     return {
         "embedder": options.embedder,
         "reason": reason,
         **measured(dataset, analysis),
         "seconds": {name: round(spent, 1) for name, spent in seconds.items()},
-        "peak_gb": round(peak_gb(), 2),
+        "peak_gb": peak,
+        # label mistakes are what cleanlab is made for
+        "datalab": _datalab(dataset, found.vectors, case.seed) if case.attack == "symmetric" else None,
     }
+
+
+def _datalab(dataset: Dataset, vectors: Any, seed: int) -> float | None:
+    """AUROC of cleanlab's Datalab on the same vectors."""
+    assert dataset.truth is not None
+    opinion = datalab_knn(vectors, dataset.labels, seed)
+    told = evaluate(dataset.truth, dataset.labels, {"datalab": opinion.suspicion}, opinion.flagged, None)
+    return float(told["scores"]["datalab"]["auroc"])  # type: ignore[index]
 
 
 def measured(dataset: Dataset, analysis: Analysis) -> dict[str, Any]:
@@ -241,11 +253,12 @@ def told(case: Case, r: dict[str, Any]) -> str:
         share(r.get("fpr")),
     ]
     cells += [findings, str(len(r["shortcuts"])), "–" if "auroc" not in r else f"{r['auroc']:.4f}", network, share(r.get("suggested"))]
+    cells += ["–" if r.get("datalab") is None else f"{r['datalab']:.4f}"]
     cells += ["–" if r.get("calibration") is None else f"{r['calibration']:.3f}", f"{spent:.0f}", f"{r['peak_gb']:.2f}"]
     return "| " + " | ".join(cells) + " |"
 
 
-HEAD = "case|embedder|poisoned|flagged|poison|TPR|FPR|findings|shortcuts|AUROC|best of network|suggestion|ECE|s|GB"
+HEAD = "case|embedder|poisoned|flagged|poison|TPR|FPR|findings|shortcuts|AUROC|best of network|suggestion|Datalab|ECE|s|GB"
 
 
 def main() -> None:
