@@ -4,14 +4,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.evaluation import headline
 from core.types import UNLABELLED, VERDICTS, Inspection, class_title
 from ui.app.services import services
 from ui.charts.charts import class_counts, confused_pairs, suspicion_histogram, suspicious_by_class
-from ui.navigation import link
+from ui.navigation import pages
 from ui.scanning import follow, open_source_form
 from ui.sidebar import source_name
 from ui.state import current, remember_view
 from ui.widgets.doubts import dissent_words
+from ui.widgets.verdict_card import mistakes_strip, steps, verdict_card
 from ui.words import VERDICT_WORDS, class_titles, plain
 
 CHART = {"displayModeBar": False}
@@ -94,6 +96,43 @@ def _tables(inspection: Inspection) -> None:
             st.dataframe(pd.DataFrame([{"file": s.file, "reason": s.reason} for s in inspection.dataset.skipped]), hide_index=True)
 
 
+def _card(inspection: Inspection) -> None:
+    """The verdict in words and pictures, and the one thing to do next."""
+    said = headline(inspection)
+    state, suspects = services().review_state(inspection), inspection.is_suspicious
+    decided = int((suspects & ~state.undecided).sum())
+    proved = services().proof_result(inspection.key) is not None
+    if doubt := dissent_words(inspection):
+        st.warning(doubt)
+    st.html(f'<div class="taster-card">{steps(inspection, decided, proved=proved)}{verdict_card(inspection)}</div>')
+    if suspects.any() and decided == int(suspects.sum()):
+        st.success(f"All {decided:,} suspicious images are decided. Next: prove that training on the result is safe, or export it.")
+        _buttons([("prove", "Prove it"), ("export", "Export the cleansed set")])
+    elif said.finding is not None:
+        _buttons(
+            [("triggers", f"Review the {len(said.finding.rows):,} together"), ("relabel", "One by one"), ("map", "See them on the map")]
+        )
+    elif len(said.mistakes):
+        _buttons(
+            [
+                ("relabel", f"Review the {len(said.mistakes):,} images"),
+                ("gallery", "Look through the classes"),
+                ("map", "See them on the map"),
+            ]
+        )
+    elif said.kind == "nothing":
+        _buttons([("triggers", "What would have been missed?"), ("gallery", "Look through the classes"), ("map", "See the map")])
+    if more := mistakes_strip(inspection, said):
+        st.html(f'<div class="taster-card">{more}</div>')
+
+
+def _buttons(targets: list[tuple[str, str]]) -> None:
+    """The first is the one thing to do next."""
+    for column, (page, label) in zip(st.columns([1.3] * len(targets) + [max(0.2, 4 - len(targets))]), targets, strict=False):
+        if column.button(label, type="primary" if page == targets[0][0] else "secondary", key=f"go_{page}", width="stretch"):
+            st.switch_page(pages()[page])
+
+
 inspection = current()
 st.title(source_name(inspection) if inspection is not None else "Taster")
 follow(_identity())
@@ -101,19 +140,15 @@ if inspection is None:
     state = services().scan_state(_identity())
     if state is None:
         st.info("No set has been scanned yet. Give the path of a folder or file below; `demo` opens the built-in handwritten digits.")
+        open_source_form()
 else:
     remember_view("overview")
-    if doubt := dissent_words(inspection):
-        st.warning(doubt)
+    if inspection.suspicion is not None:
+        _card(inspection)
     _numbers(inspection)
+    _notes(inspection)
     if inspection.suspicion is not None:
         _verdicts(inspection)
-        first, second, _ = st.columns([1.3, 1.2, 2])
-        with first:
-            link("relabel", "Review suspicious images")
-        with second:
-            link("map", "See them on the map")
         _charts(inspection)
         _confusions(inspection)
         _tables(inspection)
-open_source_form()

@@ -26,6 +26,34 @@ def follow(identity: str) -> None:
     _running(identity)
 
 
+def at_work() -> None:
+    """In the sidebar of every page: which scan is at work and how far it is; nothing where none is."""
+    identity = st.session_state.get("followed") or services().first_source_identity()
+    state = services().scan_state(str(identity))
+    if state is not None and state.state == "running":
+        _briefly(str(identity))
+
+
+@st.fragment(run_every=1.0)
+def _briefly(identity: str) -> None:
+    state = services().scan_state(identity)
+    if state is None or state.state != "running":
+        # what the page shows has changed as well
+        st.rerun()
+    st.progress(_share(state), text=f"{plain(short_name(identity))}: {STAGE_WORDS[state.stage]}")
+
+
+def _share(state: State) -> float:
+    """How much of a running scan is behind it, 0…1, by its steps."""
+    steps = _steps(state)
+    return (steps.index(state.stage) + (state.done / state.total if state.total else 0.0)) / len(steps)
+
+
+def _steps(state: State) -> list[str]:
+    """Learning from the set is a step of few scans."""
+    return [stage for stage in STAGES if stage != "train" or state.stage == "train"]
+
+
 @st.fragment(run_every=1.0)
 def _running(identity: str) -> None:
     state = services().scan_state(identity)
@@ -39,18 +67,15 @@ def _running(identity: str) -> None:
         st.rerun()
     stages[identity] = state.stage
     left, right = st.columns([5, 1], vertical_alignment="bottom")
-    # learning from the set is a step of few scans
-    steps = [stage for stage in STAGES if stage != "train" or state.stage == "train"]
-    number = steps.index(state.stage) + 1
-    share = state.done / state.total if state.total else 0.0
-    words = f"Step {number} of {len(steps)}, {STAGE_WORDS[state.stage]}"
+    steps = _steps(state)
+    words = f"Step {steps.index(state.stage) + 1} of {len(steps)}, {STAGE_WORDS[state.stage]}"
     if state.message:
         words += f": {state.message}"
     elif state.total:
         words += f": {state.done:,} of {state.total:,}"
     words += f", {state.rate:,.0f} per second" if state.rate and not state.message else ""
     words += f", {duration(state.left)} left in this step" if state.left is not None else ""
-    left.progress((number - 1 + share) / len(steps), text=words)
+    left.progress(_share(state), text=words)
     if state.stage == "train":
         _curve(identity)
     if right.button("Cancel", key="cancel_scan", width="stretch", help="What is finished is kept; a new scan goes on from there."):
@@ -90,8 +115,7 @@ def _ended(identity: str, state: State) -> None:
 
 def open_source_form() -> None:
     """Path, embedder and a button; recent sources are in the sidebar."""
-    with st.form("open_source", border=True):
-        st.markdown("**Open another set**")
+    with st.form("open_source", border=False):
         path = st.text_input(
             "Folder or file on this machine",
             placeholder="/data/my_images  –  class folders, .parquet, .csv, .jsonl, .tar, .npz, CIFAR",

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.types import Inspection
 from ui.app.services import services
+from ui.scanning import at_work, open_source_form
 from ui.state import choose, current, current_key
 from ui.widgets.reviewer import reviewer_field
 from ui.words import plain, short_name
@@ -17,10 +18,18 @@ def sidebar() -> None:
     """Data set, reviewer, and the count of what is decided."""
     with st.sidebar:
         _dataset_choice()
+        if st.button("Open another set", key="open_set", icon=":material/folder_open:", width="stretch"):
+            _open_set()
+        at_work()
         reviewer_field()
         inspection = current()
         if inspection is not None and inspection.suspicion is not None:
             _counts(inspection.key)
+
+
+@st.dialog("Open another set", width="large")
+def _open_set() -> None:
+    open_source_form()
 
 
 def _dataset_choice() -> None:
@@ -40,7 +49,7 @@ def _dataset_choice() -> None:
         keys,
         index=keys.index(key) if key in keys else 0,
         format_func=lambda k: short_name(by_key[k]["identity"]),
-        help="Scanned sources, newest first. Open another one on the Overview page.",
+        help="Scanned sources, newest first.",
     )
     if chosen != key:
         choose(chosen)

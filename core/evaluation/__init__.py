@@ -2,6 +2,7 @@
 
 from .agreement import Agreement, agreement
 from .dissent import Dissent, dissent
+from .headline import Headline, headline, mislabelled_rows
 from .measures import evaluate, to_table
 
-__all__ = ["Agreement", "Dissent", "agreement", "dissent", "evaluate", "to_table"]
+__all__ = ["Agreement", "Dissent", "Headline", "agreement", "dissent", "evaluate", "headline", "mislabelled_rows", "to_table"]

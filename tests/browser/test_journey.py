@@ -85,7 +85,8 @@ def test_triage_of_the_demo_by_keyboard_and_export(page, app, tmp_path):
     assert set(relabelled) == set(np.flatnonzero(made.actions == RELABEL)) and len(relabelled) + len(excluded) == suspects
     right = sum(table["corrected_label"][row] == inspection.dataset.classes[truth.original_labels[row]] for row in relabelled)
     assert right >= 0.97 * len(relabelled) > 50
-    assert truth.is_poisoned[excluded].mean() >= 0.97
+    # what is left out is what no suggestion is sure of
+    assert not excluded or truth.is_poisoned[excluded].mean() >= 0.97
     assert {table["reviewer"][row] for row in relabelled + excluded} == {"Ada"}
 
 
