@@ -29,7 +29,7 @@ from .stored import load_inspection
 
 log = logging.getLogger(__name__)
 
-SCAN_VERSION = 11
+SCAN_VERSION = 12
 
 Listener = Callable[[State], None]
 

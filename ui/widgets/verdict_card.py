@@ -14,17 +14,12 @@ from ui.words import percent
 
 SHOWN, MISTAKES_SHOWN, PIXEL_SIDE = 6, 8, 64
 # told apart by shape and by colour
-MARKS = {
-    "poison": '<path d="M6 .8 11.6 11H.4z"/>',
-    "mistakes": '<path d="M6 .6 11.4 6 6 11.4 .6 6z"/>',
-    "nothing": '<circle cx="6" cy="6" r="4.6"/>',
-    "searching": '<circle cx="6" cy="6" r="4" fill="none" stroke="currentColor" stroke-width="2.2" stroke-dasharray="3 2"/>',
-}
+MARKS = {"poison": "▲", "mistakes": "◆", "nothing": "○", "searching": "◌"}
 
 
 def mark(kind: str) -> str:
-    """The shape of a kind of headline, as SVG."""
-    return f'<svg class="mark {kind}" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{MARKS[kind]}</svg>'
+    """The shape of a kind of headline; Streamlit takes SVG out of a page's HTML."""
+    return f'<span class="mark {kind}" aria-hidden="true">{MARKS[kind]}</span>'
 
 
 def verdict_card(inspection: Inspection) -> str:
@@ -82,7 +77,8 @@ def _reasons(inspection: Inspection, finding: Finding) -> str:
     lines = [("Seen by", seen)]
     if finding.kind != UNSEEN:
         n = len(inspection.dataset) - len(finding.rows) - len(finding.covers)
-        lines.append(("How sure", f"about {percent(finding.false_alarm)} of the {n:,} images without it would reach its threshold"))
+        reach = "none" if finding.false_alarm == 0 else f"about {percent(finding.false_alarm)}"
+        lines.append(("How sure", f"{reach} of the {n:,} images without it would reach its threshold"))
     against = (
         f"the content of {percent(finding.contradicted)} contradicts the label; of the class's other images, of {percent(finding.usual)}"
     )
