@@ -39,6 +39,8 @@ def show(name: str, draw: Callable[[Inspection], None], *, ready: Ready = scored
             st.warning("The address names a scan that this workspace does not hold.")
         _missing(inspection, ready)
         return
+    if inspection.content is None and services().at_work(inspection.key):
+        st.warning("Provisional: the search for patterns is still running, and the verdicts below may change.")
     with refusals():
         draw(inspection)
     # a page on which something can be chosen has done so itself, with what is chosen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
 import streamlit as st
 
 from core.embedders import EMBEDDERS, embedders_where
@@ -126,7 +128,18 @@ def open_source_form() -> None:
         says = {AUTO: AUTO_RULE, **{name: EMBEDDERS[name].summary for name in known}}
         embedder: str = left.selectbox("Embedder", list(says), format_func=lambda n: f"{n}: {says[n]}", key="open_embedder")  # type: ignore[assignment]
         if right.form_submit_button("Scan", type="primary", width="stretch"):
-            start(path.strip(), ScanOptions(embedder=embedder))
+            start(pasted_path(path), ScanOptions(embedder=embedder))
+
+
+def pasted_path(given: str) -> str:
+    """A path as people paste it: without the quotes of a shell or the file:// of a file manager."""
+    path = given.strip()
+    if len(path) >= 2 and path[0] == path[-1] and path[0] in "'\"":
+        path = path[1:-1].strip()
+    if path.lower().startswith("file://"):
+        # file://host/path names no file of this machine, and is refused as any wrong path is
+        path = unquote(urlsplit(path).path) if urlsplit(path).netloc in ("", "localhost") else path
+    return path
 
 
 def start(spec: str, options: ScanOptions) -> None:

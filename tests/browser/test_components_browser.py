@@ -70,6 +70,7 @@ def test_lasso_finds_the_same_rows_in_python(page, served, n):
 
 def test_box_with_shift_and_zoomed_in(page, served):
     show(page, served, "show=scatter")
+    page.locator(".plot").focus()
     page.locator(".plot").hover(position={"x": 300, "y": 200})
     page.mouse.wheel(0, -600)
     page.keyboard.down("Shift")
@@ -79,6 +80,16 @@ def test_box_with_shift_and_zoomed_in(page, served):
     said.wait_for()
     python, browser_count = (int(word.strip(";")) for word in said.inner_text().split() if word.strip(";").isdigit())
     assert 0 < python == browser_count < 400
+
+
+def test_the_wheel_scrolls_the_page_until_the_map_has_the_focus(page, served):
+    show(page, served, "show=scatter")
+    taken = """plot => { const event = new WheelEvent("wheel", {deltaY: -200, bubbles: true, cancelable: true});
+                         plot.dispatchEvent(event); return event.defaultPrevented; }"""
+    plot = page.locator(".plot")
+    assert not plot.evaluate(taken)
+    plot.focus()
+    assert plot.evaluate(taken)
 
 
 def test_a_box_by_keys_alone(page, served):

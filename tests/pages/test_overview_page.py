@@ -43,7 +43,7 @@ def test_the_demo_is_told_in_one_line_with_its_images(app_over, workspace):
     assert f"{n} images labelled “0” carry the same small patch." in shown and "Backdoor found" in shown
     assert shown.count("/api/thumb/") >= 6 and f"/api/finding/{found.key}/t1/looks.png" in shown
     assert "images more look mislabelled" in shown
-    assert [b.label for b in test.button if b.key and b.key.startswith("go_")][0] == f"Review the {n} together"
+    assert next(b.label for b in test.button if b.key and b.key.startswith("go_")) == f"Review the {n} together"
     assert f"Review · 0 of {int(found.is_suspicious.sum())}" in shown
     assert any("Embedder gradients: images are small" in caption.value.replace("\\", "") for caption in test.caption)
 

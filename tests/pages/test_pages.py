@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.app_server import ROOT
+from ui.scanning import pasted_path
 
 PAGES = ("overview", "map", "gallery", "relabel", "triggers", "agreement", "prove", "export")
 
@@ -86,3 +89,28 @@ def test_the_front_door_draws_the_pages_too(app_over, workspace):
     test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180).run()
     assert not test.exception
     assert test.title
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("  /data/set ", "/data/set"),
+        ('"/data/my set"', "/data/my set"),
+        ("'/data/set'", "/data/set"),
+        ("file:///data/my%20set", "/data/my set"),
+        ("'file://localhost/data'", "/data"),
+        ("file://elsewhere/data", "file://elsewhere/data"),
+        ("demo", "demo"),
+        ('"', '"'),
+    ],
+)
+def test_a_path_is_taken_as_people_paste_it(given, path):
+    assert pasted_path(given) == path
+
+
+@pytest.mark.parametrize("page", ["gallery", "relabel", "map"])
+def test_before_the_search_has_ended_every_page_says_that_it_is_provisional(app_over, workspace, monkeypatch, page):
+    made = app_over(workspace, change=lambda found: replace(found, content=None, artifact=None, findings=()))
+    monkeypatch.setattr(made, "at_work", lambda key: True)
+    test = at(page)
+    assert not test.exception and "Provisional" in test.warning[0].value

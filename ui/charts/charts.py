@@ -13,6 +13,8 @@ from ui.words import VERDICT_WORDS
 
 BINS = 40
 CALM, LOUD = "#8aa4bf", "#d1495b"
+# Plotly's own black does not show in the dark theme
+LINE = "#7d8894"
 FALLBACK_POINTS = 10_000
 
 
@@ -25,7 +27,9 @@ def suspicion_histogram(inspection: Inspection) -> go.Figure:
     figure = go.Figure(
         go.Bar(x=centres, y=counts, marker_color=colours.tolist(), hovertemplate="suspicion %{x:.2f}<br>%{y:,} images<extra></extra>")
     )
-    figure.add_vline(x=inspection.threshold, line_dash="dash", line_width=1, annotation_text="threshold", annotation_position="top")
+    figure.add_vline(
+        x=inspection.threshold, line_dash="dash", line_width=1, line_color=LINE, annotation_text="threshold", annotation_position="top"
+    )
     figure.update_yaxes(type="log", title="images", dtick=1)
     figure.update_xaxes(title="suspicion", range=[0, 1])
     return _calm(figure, 300)

@@ -13,7 +13,7 @@ from core.scans import readable
 from core.types import SHAPELESS, UNLABELLED, UNSEEN, Finding, Inspection, class_title
 from ui.api.finding_pictures import MOST_AVERAGED, averaged_rows, covers_all, middle, outline, picture_url
 from ui.api.inspector_views import Place, place_of
-from ui.charts.charts import CALM, LOUD
+from ui.charts.charts import CALM, LINE, LOUD
 from ui.widgets.components import nothing
 from ui.widgets.group_views import group_facts
 from ui.widgets.loader import widget_source
@@ -27,8 +27,6 @@ MIDDLE: Place = (0.5, 0.5, 0.0, 0.0)
 IN_PATTERN, IN_GROUP = "triggered images, from the strongest to the weakest", "images of the group, the surest first"
 _BINS = 60
 _AMBER = "#d9962b"
-# Plotly's own black does not show in the dark theme
-_LINE = "#7d8894"
 # shares of triggered images whose content contradicts their label, beyond which an attack is called by one name
 _DIRTY, _CLEAN = 0.7, 0.3
 
@@ -125,7 +123,7 @@ def score_histogram(finding: Finding) -> go.Figure:
             _add_bars(figure, name, values[np.isfinite(values)], edges, colour)
     if np.isfinite(finding.threshold):
         figure.add_vline(
-            x=finding.threshold, line_dash="dash", line_width=1, line_color=_LINE, annotation_text="threshold", annotation_position="top"
+            x=finding.threshold, line_dash="dash", line_width=1, line_color=LINE, annotation_text="threshold", annotation_position="top"
         )
     figure.update_yaxes(type="log", title="images", dtick=1, range=[-0.3, np.log10(max(len(scores), 1)) + 0.1])
     figure.update_xaxes(title="how strongly an image carries the pattern")

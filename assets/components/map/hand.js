@@ -72,7 +72,9 @@ export class MapHand {
     this.plot.classList.remove("panning");
   }
 
+  /* Until the map has the focus, the wheel scrolls the page; a pinch, which comes as a wheel with Ctrl, always zooms. */
   wheel(event) {
+    if (!event.ctrlKey && !this.plot.matches(":focus, :focus-within")) return;
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 16 : 1;
     this.hoverSoon(null);
