@@ -21,7 +21,7 @@ from core.embedders import find_embedder
 from core.neighbours import nearest
 from core.scans import ScanOptions, analyse, embed, inspection_of, scan
 from core.sensitivity import measure
-from core.sensitivity.measure import is_found
+from core.sensitivity.measuring import is_found
 from core.sensitivity.planting import Planting
 from core.sources import open_source
 from core.sources.working_pixels import working_pixels

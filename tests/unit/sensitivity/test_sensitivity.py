@@ -17,14 +17,14 @@ from core.scans import inspection_of, newest_scan
 from core.sensitivity import KINDS, SensitivityFolder, measure, sensitivity_text
 from core.sensitivity import measure as measuring
 from core.sensitivity.kinds import TURNS, alter_of
-from core.sensitivity.measure import _Tried, is_found
+from core.sensitivity.measuring import _Tried, is_found
 from core.sensitivity.planting import Planting, honest_rows, open_classes, plan, planted
 from core.types import Inspection
 from core.workspace import Workspace
 from tests.support.core_toys import draw
 from tests.support.finding_toys import a_finding
 
-MODULE = __import__("core.sensitivity.measure", fromlist=["measure"])
+MODULE = __import__("core.sensitivity.measuring", fromlist=["measure"])
 
 
 @pytest.fixture(scope="module")

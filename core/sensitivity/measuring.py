@@ -22,37 +22,21 @@ import numpy as np
 from ..compute import pick_device
 from ..embedders import find_embedder
 from ..errors import UnreadableImage, UserError
-from ..files import read_sealed, write_sealed
+from ..files import write_sealed
 from ..neighbours import nearest
 from ..scans import Analysis, ScanOptions, analyse, cannot_embed, embed, inspection_of
 from ..sources import working_pixels
 from ..types import Dataset, Evidence, Float32, Inspection, Int64, UInt8
-from ..workspace import Progress, State, Workspace, ended, read_progress
+from ..workspace import Progress, State, Workspace, ended
+from .folder import VERSION, SensitivityFolder
 from .kinds import KINDS
 from .planting import Planting, open_classes, plan, planted
 
-VERSION = 1
 LEVELS = (12, 24, 48, 96)
 FIRST = 24
 PASSES, MOST_PASSES, MOST_EACH = 2, 4, 4
 FOUND_AT = 0.5
 MEASURED_SIZES = 16
-
-
-class SensitivityFolder:
-    """Where the measurement of one scan lies: result.json (sealed), progress.json, and a scratch folder while it runs."""
-
-    def __init__(self, workspace: Workspace, key: str) -> None:
-        self.root = workspace.root / "sensitivity" / workspace.scan_dir(key).name
-
-    def result(self) -> dict[str, Any] | None:
-        """The result; None where nothing was measured, by another version, or where the file was damaged since."""
-        found = read_sealed(self.root / "result.json")
-        return found if found is not None and found.get("version") == VERSION else None
-
-    def progress(self) -> State | None:
-        """How far the work is, as its process wrote it."""
-        return read_progress(self.root / "progress.json")
 
 
 @dataclass
