@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ..triggers import Mined
 
 
+# pixels of all images together, as many as 5,000 of 64 × 64
+MOST_PROBED, PROBE_SIDE, CHUNK = 5_000 * 64 * 64, 32, 1024
+
+
 class Stages(Protocol):
     """Who is told how far the work has come."""
 
@@ -100,7 +104,7 @@ def analyse(
     update = None if progress is None else progress.update
     if progress is not None:
         progress.stage("probe")
-    probe = train_probe(pixels, labels, classes, seed=seed, device=device, progress=update)
+    probe = train_probe(probed(pixels), labels, classes, seed=seed, device=device, progress=update)
     if progress is not None:
         progress.stage("patterns")
     mined = mine(
@@ -138,6 +142,21 @@ def analyse(
         fused.content,
         fused.artifact,
     )
+
+
+def probed(pixels: UInt8) -> UInt8:
+    """What the probe is trained on, uint8 (n, s, s, 3): many pictures larger than 32 px are halved, which takes a quarter of the time.
+
+    Of few images it sees all pixels: on 12 triggered of 1,200 photographs its statistics rank poison with an AUROC of 1.00, and halved of 0.80.
+    """
+    n, side = pixels.shape[:2]
+    if side <= PROBE_SIDE or side % 2 or n * side * side <= MOST_PROBED:
+        return pixels
+    halved = np.empty((n, side // 2, side // 2, 3), np.uint8)
+    for start in range(0, n, CHUNK):
+        part = pixels[start : start + CHUNK].reshape(-1, side // 2, 2, side // 2, 2, 3).astype(np.uint16)
+        halved[start : start + CHUNK] = (part.sum((2, 4)) + 2) // 4
+    return halved
 
 
 def _gathered(labels: Int64, classes: int, content: Content) -> list[tuple[int, Int64]]:

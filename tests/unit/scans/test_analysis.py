@@ -9,6 +9,7 @@ import pytest
 
 from core.neighbours.graph import nearest
 from core.neighbours.vote import vote
+from core.scans import analysis
 from core.scans.analysis import _without_pattern, judge_content
 from core.triggers import Mined
 from core.types import UNLABELLED, Evidence
@@ -94,3 +95,17 @@ def test_rows_beside_carriers_of_right_labels_are_doubted_only_where_a_model_wit
     assert np.array_equal(wrong[others], np.minimum(before[others], np.where(others % 2, np.float32(0.9), np.float32(0.001))))
     assert np.array_equal(wrong[CARRIERS], before[CARRIERS])
     assert np.array_equal(suggestions.labels, content.judged.suggestions.labels)
+
+
+def test_many_large_pictures_are_halved_for_the_probe_and_few_or_small_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    assert analysis.probed(pixels) is pixels
+    monkeypatch.setattr(analysis, "MOST_PROBED", 5 * 64 * 64)
+    monkeypatch.setattr(analysis, "CHUNK", 4)
+    halved = analysis.probed(pixels)
+    wanted = pixels.reshape(6, 32, 2, 32, 2, 3).mean((2, 4))
+    assert halved.shape == (6, 32, 32, 3) and halved.dtype == np.uint8
+    assert np.abs(halved - wanted).max() <= 0.5
+    small = pixels[:, :32, :32].repeat(40, axis=0)
+    assert analysis.probed(small) is small
