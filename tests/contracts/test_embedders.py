@@ -108,6 +108,7 @@ def test_images_of_all_sizes_become_unit_rows(name: str, models: Callable[[str],
     assert model.key and model.batch_size >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(EMBEDDERS))
 def test_the_batch_changes_nothing(name: str, models: Callable[[str], Model], images: list[Image.Image]) -> None:
     model = models(name)

@@ -61,6 +61,7 @@ def test_a_failure_is_not_kept() -> None:
     assert cache.of(owner, "x", lambda: 7) == 7
 
 
+@pytest.mark.slow
 def test_what_belongs_to_an_owner_that_is_gone_is_forgotten_and_never_another_owners() -> None:
     cache = Cache()
     for number in range(20):

@@ -171,6 +171,7 @@ def test_the_module_runs_and_says_what_it_can() -> None:
     assert {"csv", "parquet", "folder", "report", "cleanlab", "fiftyone"} <= set(found["exports"])
 
 
+@pytest.mark.slow
 def test_a_scan_says_what_it_found(taster: Door, images: Path) -> None:
     said = taster("scan", images, "--k", 10, "--json")
     found = said.json

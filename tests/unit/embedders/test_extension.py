@@ -68,6 +68,7 @@ def test_info_lists_it(toy: ModuleType, tmp_path: Path, capsys: pytest.CaptureFi
     assert "thumbnails            each image at 4 x 4 pixels" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_scan_uses_it(toy: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.scores.probe.train.FEWEST_STEPS", 2)
     home, images = tmp_path / "home", image_folder(tmp_path / "set", size=12)

@@ -79,6 +79,7 @@ def test_without_the_package_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch
         Lite("lite0", Settings("cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
 def test_the_engine_opens_no_connection() -> None:
     """After loading and embedding, the process holds no socket and asked the resolver for nothing."""

@@ -115,6 +115,7 @@ def flat(folder: Path, colours: NDArray[np.uint8]) -> Dataset:
     return open_source(str(folder))
 
 
+@pytest.mark.slow
 def test_the_trial_embeds_and_asks_the_neighbours(tmp_path: Path, home: Workspace) -> None:
     dataset = flat(tmp_path / "set", np.array([[200, 20, 20], [20, 20, 200]], np.uint8))
     found = choose_embedder(dataset, ASKED, home)

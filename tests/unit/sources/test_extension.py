@@ -42,6 +42,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "set.toy"
 
 
+@pytest.mark.slow
 def test_a_new_kind_is_opened_and_scanned(toy: Path, tmp_path: Path) -> None:
     data = open_source(toy)
     assert len(data) == 40 and data.classes == ("even", "odd") and data.load(3).size == (SIDE, SIDE)

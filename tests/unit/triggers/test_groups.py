@@ -113,6 +113,7 @@ def test_a_group_without_a_pattern_is_a_finding_with_its_evidence():
     assert found.mislabelled > 0.9 and np.array_equal(np.flatnonzero(found.row_scores >= found.threshold), rows)
 
 
+@pytest.mark.slow
 def test_the_search_ends_with_the_group_where_it_draws_no_pattern():
     toy, rows = planted()
     # without a witness nothing is found: the pictures hold no pattern at all
@@ -124,6 +125,7 @@ def test_the_search_ends_with_the_group_where_it_draws_no_pattern():
     assert np.array_equal(found.rows, rows) and (found.shares.argmax(1) == toy.content[rows]).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_rows_that_content_gathers_are_a_group_too():
     toy, rows = planted(votes=False)
     found = mined(toy, gathered=[(TARGET, rows)])

@@ -203,6 +203,7 @@ def test_no_file_imports_in_a_circle_wherever_the_import_stands():
     assert len(list(TopologicalSorter(graph).static_order())) >= len(SOURCES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"least_agreement": 1.1, "suspect_agreement": 1.1}, {"least_rows": 60}, {"least_class": 2_000}])
 def test_settings_decide_what_is_believed(change: dict[str, float]):
     toy = pictures(800)
