@@ -42,12 +42,15 @@ def _briefly(identity: str) -> None:
     if state is None or state.state != "running":
         # what the page shows has changed as well
         st.rerun()
-    st.progress(_share(state), text=f"{plain(short_name(identity))}: {STAGE_WORDS[state.stage]}")
+    st.progress(_share(state), text=f"{plain(short_name(identity))}: {STAGE_WORDS.get(state.stage, plain(state.stage))}")
 
 
 def _share(state: State) -> float:
     """How much of a running scan is behind it, 0…1, by its steps."""
     steps = _steps(state)
+    if state.stage not in steps:
+        # a scan of another version may be at work in this workspace
+        return 0.0
     return (steps.index(state.stage) + (state.done / state.total if state.total else 0.0)) / len(steps)
 
 
@@ -70,7 +73,8 @@ def _running(identity: str) -> None:
     stages[identity] = state.stage
     left, right = st.columns([5, 1], vertical_alignment="bottom")
     steps = _steps(state)
-    words = f"Step {steps.index(state.stage) + 1} of {len(steps)}, {STAGE_WORDS[state.stage]}"
+    number = steps.index(state.stage) + 1 if state.stage in steps else 1
+    words = f"Step {number} of {len(steps)}, {STAGE_WORDS.get(state.stage, plain(state.stage))}"
     if state.message:
         words += f": {state.message}"
     elif state.total:
