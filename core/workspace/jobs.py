@@ -90,7 +90,8 @@ class Jobs:
         if job is None:
             return written
         if job.runs:
-            ours = written is not None and written.state == "running" and written.pid == job.process.pid
+            # one that has written its end and is about to exit is not at work any more
+            ours = written is not None and written.pid == job.process.pid
             return written if ours else State("running", self._stage, pid=job.process.pid)
         if job.process.returncode == 0:
             return written
