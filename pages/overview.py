@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.evaluation import headline
 from core.types import UNLABELLED, VERDICTS, Inspection, class_title
+from ui.app.cache import CACHE
 from ui.app.services import services
 from ui.charts.charts import class_counts, confused_pairs, suspicion_histogram, suspicious_by_class
 from ui.navigation import pages
@@ -98,13 +99,15 @@ def _tables(inspection: Inspection) -> None:
 
 def _card(inspection: Inspection) -> None:
     """The verdict in words and pictures, and the one thing to do next."""
-    said = headline(inspection)
+    said = CACHE.of(inspection, "headline", lambda: headline(inspection))
     state, suspects = services().review_state(inspection), inspection.is_suspicious
     decided = int((suspects & ~state.undecided).sum())
     proved = services().proof_result(inspection.key) is not None
     if doubt := dissent_words(inspection):
         st.warning(doubt)
-    st.html(f'<div class="taster-card">{steps(inspection, decided, proved=proved)}{verdict_card(inspection)}</div>')
+    st.html(
+        f'<div class="taster-card">{steps(inspection, decided, proved=proved)}{CACHE.of(inspection, "card", lambda: verdict_card(inspection, said))}</div>'
+    )
     if suspects.any() and decided == int(suspects.sum()):
         st.success(f"All {decided:,} suspicious images are decided. Next: prove that training on the result is safe, or export it.")
         _buttons([("prove", "Prove it"), ("export", "Export the cleansed set")])
@@ -122,7 +125,7 @@ def _card(inspection: Inspection) -> None:
         )
     elif said.kind == "nothing":
         _buttons([("triggers", "What would have been missed?"), ("gallery", "Look through the classes"), ("map", "See the map")])
-    if more := mistakes_strip(inspection, said):
+    if more := CACHE.of(inspection, "mistakes", lambda: mistakes_strip(inspection, said)):
         st.html(f'<div class="taster-card">{more}</div>')
 
 

@@ -71,6 +71,9 @@ def measure(workspace: Workspace, key: str, *, device: str = "auto", listener: C
     if inspection is None or inspection.suspicion is None or inspection.evidence is None or inspection.content is None:
         raise UserError("that scan is not finished", "a finished scan", "scan the source again")
     with workspace.locked_folder(folder.root):
+        # another process may have measured it while this one waited
+        if (known := folder.result()) is not None:
+            return known
         shutil.rmtree(folder.root / "scratch", ignore_errors=True)
         progress = Progress(folder.root / "progress.json", listener)
         with ended(progress):

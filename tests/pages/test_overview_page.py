@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from core.evaluation import headline
 from core.reviews import Reviews
 from core.scans import inspection_of, newest_scan
 from core.sensitivity import KINDS
@@ -108,5 +109,5 @@ def test_names_of_a_hostile_set_stay_text(app_over, workspace):
     evil = "<script>alert(1)</script>"
     hostile = replace(found, dataset=replace(found.dataset, classes=(evil, *found.dataset.classes[1:])))
     hostile = replace(hostile, findings=(a_finding(len(found.dataset), np.flatnonzero(found.dataset.labels == 0)[:9]),))
-    card = verdict_card(hostile)
+    card = verdict_card(hostile, headline(hostile))
     assert "<script" not in card and "&lt;script&gt;" in card

@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from core.evaluation import Headline, headline
+from core.evaluation import Headline
 from core.scans import readable
 from core.types import SHAPELESS, UNLABELLED, UNSEEN, Finding, Inspection, Int64, class_title
 from ui.api.finding_pictures import picture_url
@@ -22,9 +22,8 @@ def mark(kind: str) -> str:
     return f'<span class="mark {kind}" aria-hidden="true">{MARKS[kind]}</span>'
 
 
-def verdict_card(inspection: Inspection) -> str:
+def verdict_card(inspection: Inspection, said: Headline) -> str:
     """The card as HTML."""
-    said = headline(inspection)
     finding = said.finding
     parts = [
         f'<section class="verdict {said.kind}" aria-label="What was found"><div class="say">',
